@@ -1,0 +1,5 @@
+"""The command line of insonate."""
+
+
+def run() -> None:
+    """Run the command line."""
