@@ -71,8 +71,13 @@ def sample(
     NDArray
         Shape (...), in the volume's unit.
     """
-    index = np.moveaxis(volume.grid.indices_of(points), -1, 0)
+    index = volume.grid.indices_of(points)
     values: NDArray[np.float64] = map_coordinates(
-        volume.array, index, output=np.float64, order=order, mode="constant", cval=outside
+        volume.array,
+        index.reshape(-1, 3).T,
+        output=np.float64,
+        order=order,
+        mode="constant",
+        cval=outside,
     )
-    return values
+    return values.reshape(index.shape[:-1])
