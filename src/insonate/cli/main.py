@@ -1,5 +1,216 @@
-"""The command line of insonate."""
+"""The command line: plan, rehearse, replay, report, verify.
+
+Exit codes: 0 done, 1 a check failed, 2 bad input.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from insonate.cli import options as opt
+from insonate.cli.output import (
+    exit_codes,
+    human,
+    plain,
+    print_disclaimer,
+    print_json,
+    progress_bars,
+)
+from insonate.core import CheckFailedError
+from insonate.core.provenance import DISCLAIMER, versions
+
+app = typer.Typer(
+    name="insonate",
+    help="An open digital twin of transcranial MR-guided focused ultrasound.\n\n" + DISCLAIMER,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if value:
+        plain.print(f"insonate {versions()['insonate']}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def plan(  # noqa: PLR0913, PLR0917 - a command has as many options as its users need
+    case: opt.Case = None,
+    ct: opt.Ct = None,
+    mr: opt.Mr = None,
+    phantom: opt.Phantom = False,  # noqa: FBT002
+    target: opt.TargetName = "cl-left",
+    target_ras: opt.TargetRas = None,
+    frequency_khz: opt.Frequency = 650.0,
+    mapping: opt.Mapping = "mcdannold2019",
+    absorbed_share: opt.AbsorbedShare = None,
+    out: opt.Out = Path("build/plan"),
+    replace: opt.Replace = False,  # noqa: FBT002
+    quiet: opt.Quiet = False,  # noqa: FBT002
+    json: opt.Json = False,  # noqa: FBT002
+) -> None:
+    """Plan a head: elements, phases, focal field, predicted heating; write plan.json and tables."""
+    from insonate.session import PlanSettings, case_source, prepare, write_plan
+
+    print_disclaimer()
+    with exit_codes():
+        source = case_source(case, ct, mr, phantom=phantom)
+        settings = PlanSettings(
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+        )
+        with progress_bars(quiet=quiet) as progress:
+            prepared = prepare(source, settings, progress)
+        summary = write_plan(prepared, out, replace=replace)
+    if json:
+        print_json(summary)
+    else:
+        _print_facts("Plan", summary)
+        plain.print(f"Plan: {out / 'plan.json'}")
+
+
+@app.command()
+def rehearse(  # noqa: PLR0913, PLR0917 - a command has as many options as its users need
+    case: opt.Case = None,
+    ct: opt.Ct = None,
+    mr: opt.Mr = None,
+    phantom: opt.Phantom = False,  # noqa: FBT002
+    target: opt.TargetName = "cl-left",
+    target_ras: opt.TargetRas = None,
+    frequency_khz: opt.Frequency = 650.0,
+    mapping: opt.Mapping = "mcdannold2019",
+    absorbed_share: opt.AbsorbedShare = None,
+    scenario: Annotated[
+        str, typer.Option(help="cooperative, focus-shifted, patient-stops, water-warms.")
+    ] = "cooperative",
+    seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
+    out: opt.Out = Path("build/rehearsal"),
+    replace: opt.Replace = False,  # noqa: FBT002
+    quiet: opt.Quiet = False,  # noqa: FBT002
+    json: opt.Json = False,  # noqa: FBT002
+) -> None:
+    """Rehearse a whole treatment on a head and end with a report and a record."""
+    from insonate.session import PlanSettings, RehearsalSettings, case_source, rehearse_case
+
+    print_disclaimer()
+    with exit_codes(lambda: f"What happened until now stands in {out / 'record'}."):
+        source = case_source(case, ct, mr, phantom=phantom)
+        settings = PlanSettings(
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+        )
+        with progress_bars(quiet=quiet) as progress:
+            result = rehearse_case(
+                source, settings, RehearsalSettings(scenario, seed), out, progress=progress,
+                replace=replace,
+            )  # fmt: skip
+    if json:
+        print_json(result.summary)
+    else:
+        _print_facts("Rehearsal", result.summary)
+        plain.print(f"Record: {result.record}")
+        plain.print(f"Report: {result.report}")
+
+
+@app.command()
+def replay(
+    record: Annotated[Path, typer.Argument(help="A record folder.")],
+    json: opt.Json = False,  # noqa: FBT002
+) -> None:
+    """Feed a record's observations to the controller again; its decisions must be the same."""
+    from insonate.session import replay_record
+
+    with exit_codes():
+        result = replay_record(record)
+        if json:
+            print_json(asdict(result))
+        else:
+            plain.print(result.sentence)
+        if not result.identical:
+            raise CheckFailedError("The replay differs from the record.")
+
+
+@app.command()
+def report(
+    record: Annotated[Path, typer.Argument(help="A record folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write.", show_default="report.html beside it")
+    ] = None,
+    json: opt.Json = False,  # noqa: FBT002
+) -> None:
+    """Rebuild the report from a record alone."""
+    from insonate.record import open_record
+    from insonate.report import render_report, summarise
+
+    print_disclaimer()
+    with exit_codes():
+        opened = open_record(record)
+        for sentence in opened.missing:
+            human.print(f"[yellow]Note:[/yellow] {sentence}", soft_wrap=True)
+        path = render_report(opened, out or record.parent / "report.html")
+        if json:
+            print_json({"report": str(path), **summarise(opened)})
+        else:
+            plain.print(f"Report: {path}")
+
+
+@app.command()
+def verify(
+    area: Annotated[
+        str | None, typer.Argument(help="One area only.", show_default="all areas")
+    ] = None,
+    json: opt.Json = False,  # noqa: FBT002
+) -> None:
+    """Compute every verified number now and compare it with its limit."""
+    from insonate.verification.areas import run_checks
+
+    with exit_codes():
+        checks = run_checks(area)
+        if json:
+            print_json([asdict(c) for c in checks])
+        else:
+            plain.print(_check_table(checks))
+        failed = [c for c in checks if not c.passed]
+        if failed:
+            raise CheckFailedError(
+                f"{len(failed)} of {len(checks)} checks did not reach their limit: "
+                + "; ".join(c.check for c in failed)
+                + "."
+            )
+    if not json:
+        plain.print(f"{len(checks)} checks, all within their limits.")
+
+
+def _check_table(checks: list) -> Table:  # type: ignore[type-arg]
+    table = Table("area", "check", "value", "limit", "unit", "", "reference")
+    for c in checks:
+        mark = "[green]kept[/green]" if c.passed else "[bold red]MISSED[/bold red]"
+        table.add_row(
+            c.area, c.check, f"{c.value:.4g}", f"{c.limit:.4g}", c.unit, mark, c.reference
+        )
+    return table
+
+
+def _print_facts(title: str, facts: dict[str, object]) -> None:
+    table = Table(title=title, show_header=False)
+    for name, value in facts.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), shown)
+    plain.print(table)
 
 
 def run() -> None:
     """Run the command line."""
+    app()

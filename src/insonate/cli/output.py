@@ -1,0 +1,83 @@
+"""What the command line shows: progress bars, tables, sentences, JSON; and its exit codes."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from insonate.core import CheckFailedError, InputError
+from insonate.core.provenance import DISCLAIMER
+
+EXIT_CHECK_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+human = Console(stderr=True, highlight=False)
+"""People read this: progress, warnings, errors. It is standard error, so that pipes stay clean."""
+
+plain = Console(highlight=False, soft_wrap=True)
+"""Results go to standard output."""
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to standard output, with nothing round it."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
+
+
+def print_disclaimer() -> None:
+    """Say what this software is not."""
+    human.print(f"[bold]{DISCLAIMER}[/bold]")
+
+
+@contextmanager
+def exit_codes(kept: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn errors into one sentence and an exit code; a traceback means a bug of ours.
+
+    ``kept`` says what of an interrupted run remains, for the message.
+    """
+    try:
+        yield
+    except InputError as error:
+        human.print(f"[bold red]Error:[/bold red] {error}", soft_wrap=True, markup=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from error
+    except CheckFailedError as error:
+        human.print(f"[bold red]Failed:[/bold red] {error}", soft_wrap=True)
+        raise typer.Exit(EXIT_CHECK_FAILED) from error
+    except KeyboardInterrupt:
+        rest = kept() if kept else "Nothing was written."
+        human.print(f"Interrupted. {rest}", soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+class StageBars:
+    """One progress bar for each stage of a task, drawn on standard error."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: float, detail: str = "") -> None:
+        """Draw ``stage`` at ``done`` (0 to 1), with what is going on now."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=1.0, detail="")
+        self._bars.update(self._tasks[stage], completed=done, detail=detail)
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[Callable[..., None]]:
+    """Yield a callable that draws progress, or one that says nothing when ``quiet``."""
+    bars = Progress(
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}"),
+        console=human,
+        disable=quiet,
+    )
+    with bars:
+        yield StageBars(bars)

@@ -1,0 +1,101 @@
+"""What stands round the patient: cooling water, cavitation detector, electronics, the patient's voice."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from insonate.events.documents import (
+    ArrayReading,
+    CavitationReading,
+    CoolingReading,
+    PatientReport,
+)
+from insonate.plant.scenario import Behaviour, Scenario
+
+DISSOLVED_OXYGEN_PPM = 1.5  # degassed water of clinical systems stays below about 2 ppm
+CAVITATION_NOISE_DB = 0.8  # standard deviation of a band's power over its own baseline
+CAVITATION_SLOPE_DB = 30.0  # rise per unit of relative pressure above the threshold
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """The sonication that runs, as the periphery feels it.
+
+    Parameters
+    ----------
+    sonication
+        Counted from 1; 0 where none has begun.
+    power_w
+        Acoustic power now.
+    on_s
+        Seconds of power so far.
+    focal_pressure_pa
+        True peak pressure at the focus.
+    """
+
+    sonication: int
+    power_w: float
+    on_s: float
+    focal_pressure_pa: float
+
+
+def water_temperature(scenario: Scenario, time_s: float) -> float:
+    """Return the temperature (°C) of the circulating water after ``time_s``."""
+    return scenario.water_degc + scenario.water_drift_k_per_min * time_s / 60.0
+
+
+def read_cooling(scenario: Scenario, time_s: float, rng: np.random.Generator) -> CoolingReading:
+    """Return what the cooling unit reports: thermistor and flow meter with their noise."""
+    return CoolingReading(
+        water_degc=float(water_temperature(scenario, time_s) + 0.05 * rng.standard_normal()),
+        flow_l_per_min=float(scenario.water_flow_l_per_min + 0.05 * rng.standard_normal()),
+        dissolved_oxygen_ppm=DISSOLVED_OXYGEN_PPM,
+    )
+
+
+def listen(
+    scenario: Scenario, exposure: Exposure, rng: np.random.Generator
+) -> CavitationReading:
+    """Return the cavitation detector's bands, dB over baseline.
+
+    Below the threshold pressure there is noise alone; above it subharmonic, ultraharmonic and
+    broadband rise together, the sign of bubbles (a documented caricature, not a bubble model).
+    """
+    excess = exposure.focal_pressure_pa / scenario.cavitation_pressure_pa - 1.0
+    rise = CAVITATION_SLOPE_DB * max(excess, 0.0)
+    sub, ultra, broad = CAVITATION_NOISE_DB * rng.standard_normal(3) + rise
+    return CavitationReading(
+        subharmonic_db=float(sub), ultraharmonic_db=float(ultra), broadband_db=float(broad)
+    )
+
+
+def read_array(exposure: Exposure, rng: np.random.Generator) -> ArrayReading:
+    """Return what the amplifiers report of themselves."""
+    return ArrayReading(
+        power_w=exposure.power_w * float(1.0 + 0.005 * rng.standard_normal()),
+        faulty_elements=0,
+        reflected_share=float(abs(0.02 + 0.002 * rng.standard_normal())),
+    )
+
+
+def due(scenario: Scenario, exposure: Exposure, done: frozenset[Behaviour]) -> Behaviour | None:
+    """Return what the script says the patient does now, or None."""
+    for behaviour in scenario.script:
+        begun = exposure.sonication == behaviour.sonication and exposure.power_w > 0
+        if begun and exposure.on_s >= behaviour.after_s and behaviour not in done:
+            return behaviour
+    return None
+
+
+def voice(behaviour: Behaviour) -> PatientReport:
+    """Return the report that a scripted behaviour makes."""
+    return PatientReport(
+        stop_pressed=behaviour.presses_stop,
+        symptom=behaviour.symptom,
+        severity=behaviour.severity,
+    )
+
+
+def ask(scenario: Scenario) -> PatientReport:
+    """Return the answers to the check between sonications: pain score, can communicate."""
+    return PatientReport(pain_nrs=scenario.pain_nrs, can_communicate=True)

@@ -1,0 +1,89 @@
+"""What a user gives: which head, and what is wanted of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from insonate.core import SettingsError
+from insonate.images import load_case
+
+
+@dataclass(frozen=True)
+class CaseSource:
+    """A head to plan on.
+
+    Parameters
+    ----------
+    name
+        A pseudonym, never a name.
+    ct_path
+        NIfTI file or DICOM folder; None for the analytic phantom.
+    mr_path
+        T1 of the same person, or None: then the atlas stands in for it.
+    notes
+        Whole sentences that the user should read in the report.
+    """
+
+    name: str
+    ct_path: Path | None
+    mr_path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What is wanted: target, frequency, mapping, array.
+
+    Parameters
+    ----------
+    target
+        A named target; ignored where ``target_ras_mm`` is given.
+    target_ras_mm
+        A point in the CT's RAS millimetres, or None.
+    frequency_hz
+        200e3 to 1000e3.
+    mapping
+        Name of the CT mapping.
+    absorbed_share
+        Share of the bone's attenuation that becomes heat; None takes the tissue table's.
+    element_count
+        Elements of the hemispherical array.
+    """
+
+    target: str = "cl-left"
+    target_ras_mm: tuple[float, float, float] | None = None
+    frequency_hz: float = 650e3
+    mapping: str = "mcdannold2019"
+    absorbed_share: float | None = None
+    element_count: int = 1024
+
+
+def pseudonym(path: Path) -> str:
+    """Return a case name made from a file name: letters, digits and dashes."""
+    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in stem.lower()).strip("-")
+    return name or "case"
+
+
+def case_source(
+    case: Path | None, ct: Path | None, mr: Path | None, *, phantom: bool
+) -> CaseSource:
+    """Turn the ways of naming a head into one source.
+
+    Raises
+    ------
+    SettingsError
+        When not exactly one of case folder, CT and phantom is given, or an MR without a CT.
+    """
+    if sum((case is not None, ct is not None, phantom)) != 1:
+        raise SettingsError(
+            "Give exactly one head: a case folder (such as samples/cranium), --ct FILE_OR_FOLDER, "
+            "or --phantom."
+        )
+    if mr is not None and ct is None:
+        raise SettingsError("--mr goes with --ct: it must be of the same person as the CT.")
+    if ct is not None:
+        return CaseSource(pseudonym(ct), ct, mr)
+    if case is not None:
+        loaded = load_case(case)
+        return CaseSource(loaded.name, loaded.ct_path, loaded.mr_path, loaded.notes)
+    return CaseSource("phantom", None, notes=("The head is an analytic phantom, not a person.",))
