@@ -1,11 +1,13 @@
 """The command line: plan, rehearse, replay, report, verify.
 
+What a command needs is imported when it runs, so that ``--help`` answers at once.
+
 Exit codes: 0 done, 1 a check failed, 2 bad input.
 """
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -22,6 +24,10 @@ from insonate.cli.output import (
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
 
+if TYPE_CHECKING:
+    from insonate.report import Summary
+    from insonate.verification import Check
+
 app = typer.Typer(
     name="insonate",
     help="An open digital twin of transcranial MR-guided focused ultrasound.\n\n" + DISCLAIMER,
@@ -31,7 +37,7 @@ app = typer.Typer(
 )
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+def _version(value: bool) -> None:
     if value:
         plain.print(f"insonate {versions()['insonate']}")
         raise typer.Exit
@@ -48,20 +54,20 @@ def _root(
 
 
 @app.command()
-def plan(  # noqa: PLR0913, PLR0917 - a command has as many options as its users need
+def plan(
     case: opt.Case = None,
     ct: opt.Ct = None,
     mr: opt.Mr = None,
-    phantom: opt.Phantom = False,  # noqa: FBT002
+    phantom: opt.Phantom = False,
     target: opt.TargetName = "cl-left",
     target_ras: opt.TargetRas = None,
     frequency_khz: opt.Frequency = 650.0,
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
     out: opt.Out = Path("build/plan"),
-    replace: opt.Replace = False,  # noqa: FBT002
-    quiet: opt.Quiet = False,  # noqa: FBT002
-    json: opt.Json = False,  # noqa: FBT002
+    replace: opt.Replace = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
 ) -> None:
     """Plan a head: elements, phases, focal field, predicted heating; write plan.json and tables."""
     from insonate.session import PlanSettings, case_source, prepare, write_plan
@@ -83,11 +89,11 @@ def plan(  # noqa: PLR0913, PLR0917 - a command has as many options as its users
 
 
 @app.command()
-def rehearse(  # noqa: PLR0913, PLR0917 - a command has as many options as its users need
+def rehearse(
     case: opt.Case = None,
     ct: opt.Ct = None,
     mr: opt.Mr = None,
-    phantom: opt.Phantom = False,  # noqa: FBT002
+    phantom: opt.Phantom = False,
     target: opt.TargetName = "cl-left",
     target_ras: opt.TargetRas = None,
     frequency_khz: opt.Frequency = 650.0,
@@ -98,9 +104,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command has as many options as its u
     ] = "cooperative",
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
-    replace: opt.Replace = False,  # noqa: FBT002
-    quiet: opt.Quiet = False,  # noqa: FBT002
-    json: opt.Json = False,  # noqa: FBT002
+    replace: opt.Replace = False,
+    quiet: opt.Quiet = False,
+    json: opt.Json = False,
 ) -> None:
     """Rehearse a whole treatment on a head and end with a report and a record."""
     from insonate.session import PlanSettings, RehearsalSettings, case_source, rehearse_case
@@ -117,9 +123,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command has as many options as its u
                 replace=replace,
             )  # fmt: skip
     if json:
-        print_json(result.summary)
+        print_json(asdict(result.summary))
     else:
-        _print_facts("Rehearsal", result.summary)
+        _print_treatment(result.summary)
         plain.print(f"Record: {result.record}")
         plain.print(f"Report: {result.report}")
 
@@ -127,7 +133,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command has as many options as its u
 @app.command()
 def replay(
     record: Annotated[Path, typer.Argument(help="A record folder.")],
-    json: opt.Json = False,  # noqa: FBT002
+    json: opt.Json = False,
 ) -> None:
     """Feed a record's observations to the controller again; its decisions must be the same."""
     from insonate.session import replay_record
@@ -146,9 +152,10 @@ def replay(
 def report(
     record: Annotated[Path, typer.Argument(help="A record folder.")],
     out: Annotated[
-        Path | None, typer.Option(help="The page to write.", show_default="report.html beside it")
+        Path | None,
+        typer.Option(help="The page to write.", show_default="report.html beside it"),
     ] = None,
-    json: opt.Json = False,  # noqa: FBT002
+    json: opt.Json = False,
 ) -> None:
     """Rebuild the report from a record alone."""
     from insonate.record import open_record
@@ -161,7 +168,7 @@ def report(
             human.print(f"[yellow]Note:[/yellow] {sentence}", soft_wrap=True)
         path = render_report(opened, out or record.parent / "report.html")
         if json:
-            print_json({"report": str(path), **summarise(opened)})
+            print_json({"report": str(path), **asdict(summarise(opened))})
         else:
             plain.print(f"Report: {path}")
 
@@ -171,7 +178,7 @@ def verify(
     area: Annotated[
         str | None, typer.Argument(help="One area only.", show_default="all areas")
     ] = None,
-    json: opt.Json = False,  # noqa: FBT002
+    json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
     from insonate.verification.areas import run_checks
@@ -193,7 +200,7 @@ def verify(
         plain.print(f"{len(checks)} checks, all within their limits.")
 
 
-def _check_table(checks: list) -> Table:  # type: ignore[type-arg]
+def _check_table(checks: "list[Check]") -> Table:
     table = Table("area", "check", "value", "limit", "unit", "", "reference")
     for c in checks:
         mark = "[green]kept[/green]" if c.passed else "[bold red]MISSED[/bold red]"
@@ -209,6 +216,24 @@ def _print_facts(title: str, facts: dict[str, object]) -> None:
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         table.add_row(name.replace("_", " "), shown)
     plain.print(table)
+
+
+def _print_treatment(summary: "Summary") -> None:
+    table = Table(
+        "", "stage", "power W", "energy kJ", "predicted °C", "measured °C", "ended by"
+    )
+    for s in summary.sonications:
+        cells = (s.power_w, (s.energy_j or 0.0) / 1e3, s.predicted_peak_degc, s.peak_degc)
+        shown = ("-" if c is None else f"{c:.1f}" for c in cells)
+        table.add_row(str(s.sonication), s.stage, *shown, s.end_reason or "-")
+    plain.print(table)
+    plain.print(summary.sentence)
+    broken = summary.limits_broken
+    plain.print(
+        f"Limits not kept: {', '.join(broken)}."
+        if broken
+        else f"All {summary.limits_judged} limits that were judged were kept."
+    )
 
 
 def run() -> None:

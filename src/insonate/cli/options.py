@@ -11,7 +11,9 @@ Case = Annotated[
 ]
 Ct = Annotated[
     Path | None,
-    typer.Option("--ct", help="A CT: NIfTI file or folder of DICOM slices.", show_default=False),
+    typer.Option(
+        "--ct", help="A CT: NIfTI file or folder of DICOM slices.", show_default=False
+    ),
 ]
 Mr = Annotated[
     Path | None,
@@ -44,4 +46,6 @@ Replace = Annotated[
     bool, typer.Option("--replace", help="Delete an earlier result in the --out folder first.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Draw no progress.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document to standard output.")
+]

@@ -1,1 +1,20 @@
-"""control."""
+"""The controller: one table, guards that must all say yes, a regulator; pure, no I/O, no clock."""
+
+from insonate.control.automatic import AutomaticOperator
+from insonate.control.guards import GUARDS, refusals
+from insonate.control.state import ControllerState, ControlSettings, initial_state
+from insonate.control.step import step
+from insonate.control.summary import limits_kept, limits_worst, outcome
+
+__all__ = [
+    "GUARDS",
+    "AutomaticOperator",
+    "ControlSettings",
+    "ControllerState",
+    "initial_state",
+    "limits_kept",
+    "limits_worst",
+    "outcome",
+    "refusals",
+    "step",
+]

@@ -25,7 +25,7 @@ class Source(StrEnum):
 class Document(BaseModel):
     """Base of every payload: frozen, refuses unknown fields, refuses NaN unless said."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ArrayRef(Document):

@@ -270,6 +270,9 @@ class PowerSet(Document):
     kind: Literal["power_set"] = "power_set"
     sonication: int
     power_w: float = unit("W")
+    off_at_s: float | None = optional("s")
+    """The drive goes off by itself at this time, whatever becomes of the controller; with power 0
+    there is none."""
 
 
 class SonicationEnded(Document):

@@ -8,5 +8,22 @@ from insonate.plan.model import (
     Stage,
     Target,
 )
+from insonate.plan.targets import (
+    TARGET_NAMES,
+    named_target,
+    require_target_inside,
+    target_at,
+)
 
-__all__ = ["PEAK_GOALS_DEGC", "Limits", "Prescription", "Sonication", "Stage", "Target"]
+__all__ = [
+    "PEAK_GOALS_DEGC",
+    "TARGET_NAMES",
+    "Limits",
+    "Prescription",
+    "Sonication",
+    "Stage",
+    "Target",
+    "named_target",
+    "require_target_inside",
+    "target_at",
+]

@@ -1,1 +1,27 @@
-"""plant."""
+"""The simulated patient, scanner, array, cooling and cavitation behind control's ports."""
+
+from insonate.plant.scanner import VirtualScanner
+from insonate.plant.scenario import (
+    SCENARIOS,
+    Reality,
+    Scenario,
+    draw_reality,
+    scenario_named,
+)
+from insonate.plant.truth import true_head, true_placement
+from insonate.plant.twin import Twin
+from insonate.plant.world import Response, World
+
+__all__ = [
+    "SCENARIOS",
+    "Reality",
+    "Response",
+    "Scenario",
+    "Twin",
+    "VirtualScanner",
+    "World",
+    "draw_reality",
+    "scenario_named",
+    "true_head",
+    "true_placement",
+]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from insonate.core import SettingsError
 from insonate.core.arrays import frozen
 
-
 Severity = Literal["none", "mild", "moderate", "severe"]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from insonate.core import SettingsError
 from insonate.images import load_case
+from insonate.record import pseudonym
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,6 @@ class PlanSettings:
     element_count: int = 1024
 
 
-def pseudonym(path: Path) -> str:
-    """Return a case name made from a file name: letters, digits and dashes."""
-    stem = path.name.removesuffix(".gz").removesuffix(".nii")
-    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in stem.lower()).strip("-")
-    return name or "case"
-
-
 def case_source(
     case: Path | None, ct: Path | None, mr: Path | None, *, phantom: bool
 ) -> CaseSource:
@@ -82,8 +76,10 @@ def case_source(
     if mr is not None and ct is None:
         raise SettingsError("--mr goes with --ct: it must be of the same person as the CT.")
     if ct is not None:
-        return CaseSource(pseudonym(ct), ct, mr)
+        return CaseSource(pseudonym(ct.name), ct, mr)
     if case is not None:
         loaded = load_case(case)
         return CaseSource(loaded.name, loaded.ct_path, loaded.mr_path, loaded.notes)
-    return CaseSource("phantom", None, notes=("The head is an analytic phantom, not a person.",))
+    return CaseSource(
+        "phantom", None, notes=("The head is an analytic phantom, not a person.",)
+    )

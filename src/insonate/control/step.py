@@ -1,0 +1,173 @@
+"""The controller: one pure function from (state, time, observation) to (state, decisions)."""
+
+import math
+from dataclasses import replace
+
+from insonate.control.commands import obey
+from insonate.control.guards import Look, drive, refusals
+from insonate.control.moves import Ending, go
+from insonate.control.observing import loudest_db, observe
+from insonate.control.regulator import goal_reached, lowered_power
+from insonate.control.review import Answer, to_cool
+from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.table import Cause, next_state
+from insonate.events.documents import (
+    ArrayReading,
+    CavitationReading,
+    CommandRefused,
+    GuardRefused,
+    Observation,
+    OperatorCommand,
+    PatientReport,
+    PowerSet,
+    WaitSet,
+)
+from insonate.events.states import EndReason, State
+
+_SEVERITY = (Cause.FAULT, Cause.PATIENT, Cause.GUARD)
+_REASONS = {
+    Cause.FAULT: EndReason.FAULT,
+    Cause.PATIENT: EndReason.PATIENT,
+    Cause.GUARD: EndReason.GUARD,
+}
+_EDGE_S = 1e-6
+"""A duration is over when less than this is left: sums of ticks are not exact in floats."""
+
+
+def step(
+    state: ControllerState, time_s: float, observation: Observation, settings: ControlSettings
+) -> Answer:
+    """Return the controller's next state and its decisions, in their order.
+
+    Pure: no clock, no I/O, no randomness; the same inputs give the same answer on any machine.
+
+    Parameters
+    ----------
+    state
+        What it remembers.
+    time_s
+        Time of the observation on the session's monotonic clock, s.
+    observation
+        What is seen: a frame, a reading, a report, a command, or that time passed.
+    settings
+        What it was told once.
+    """
+    if not (math.isfinite(time_s) and time_s >= state.time_s):
+        return _clock_lost(state, time_s, observation, settings)
+    state = observe(state, time_s, observation, settings)
+    state, first = _laws(state, observation, settings)
+    if not isinstance(observation, OperatorCommand):
+        return state, first
+    state, second = obey(state, observation, settings)
+    return state, (*first, *second)
+
+
+def _clock_lost(
+    state: ControllerState, time_s: float, observation: Observation, settings: ControlSettings
+) -> Answer:
+    """Refuse what a clock that went backwards brings; under power it is a fault."""
+    why = f"The clock shows {time_s} s after {state.time_s} s; it may not go backwards."
+    refused = GuardRefused(guard="clock", why=why, clears="a clock that goes forwards")
+    if state.state is State.SONICATING:
+        state, decisions = go(state, Cause.FAULT, settings, Ending(EndReason.FAULT, "clock"))
+        return state, (refused, *decisions)
+    if isinstance(observation, OperatorCommand):
+        return state, (refused, CommandRefused(verb=observation.verb, why=why))
+    return state, (refused,)
+
+
+def _laws(
+    state: ControllerState, observation: Observation, settings: ControlSettings
+) -> Answer:
+    """Return what follows from the observation before any command is looked at."""
+    if state.state is State.SONICATING and state.exposure is not None:
+        return _under_power(state, state.exposure, observation, settings)
+    state, alarms = _alarms(state, observation, settings)
+    if state.state is State.COOLING:
+        state, more = _cooling(state, settings)
+        return state, (*alarms, *more)
+    return state, alarms
+
+
+# --- while power is on -------------------------------------------------------------------------
+
+
+def _under_power(
+    state: ControllerState,
+    exposure: Exposure,
+    observation: Observation,
+    settings: ControlSettings,
+) -> Answer:
+    """Stop, end, lower or go on: guards first, then the duration, the goal, the power."""
+    no = refusals(state, settings)
+    if no:
+        told = tuple(
+            GuardRefused(guard=r.guard.name, why=r.why, clears=r.guard.clears) for r in no
+        )
+        worst = min(no, key=lambda r: _SEVERITY.index(r.guard.cause))
+        ending = Ending(_REASONS[worst.guard.cause], worst.guard.name)
+        state, decisions = go(state, worst.guard.cause, settings, ending)
+        return state, (*told, *decisions)
+    if state.time_s >= exposure.off_at_s - _EDGE_S:
+        return go(state, Cause.ENDED, settings, Ending(EndReason.COMPLETED))
+    if goal_reached(exposure, settings):
+        return go(state, Cause.ENDED, settings, Ending(EndReason.GOAL))
+    return _lowered(state, exposure, observation, settings)
+
+
+def _lowered(
+    state: ControllerState,
+    exposure: Exposure,
+    observation: Observation,
+    settings: ControlSettings,
+) -> Answer:
+    """Lower the power where the projected peak or the cavitation asks for it; never raise it."""
+    power_w = lowered_power(exposure, settings)
+    if isinstance(observation, CavitationReading) and _loud(observation, settings):
+        power_w *= settings.cavitation_factor
+    if power_w >= exposure.power_w:
+        return state, ()
+    exposure = replace(exposure, power_w=power_w, power_set_s=state.time_s)
+    decision = PowerSet(
+        sonication=exposure.sonication, power_w=power_w, off_at_s=exposure.off_at_s
+    )
+    return replace(state, exposure=exposure), (decision,)
+
+
+def _loud(reading: CavitationReading, settings: ControlSettings) -> bool:
+    """Return whether the detector asks to reduce the power."""
+    return loudest_db(reading) > settings.limits.cavitation_reduce.value
+
+
+# --- while power is off ------------------------------------------------------------------------
+
+
+def _alarms(
+    state: ControllerState, observation: Observation, settings: ControlSettings
+) -> Answer:
+    """Return what a patient who presses stop, or an array that is on unasked, brings about."""
+    pressed = isinstance(observation, PatientReport) and observation.stop_pressed
+    if pressed and next_state(state.state, Cause.PATIENT) is not None:
+        moved, decisions = go(state, Cause.PATIENT, settings)
+        return replace(moved, resume_approved=False), decisions
+    unasked = drive(Look(state, settings)) if isinstance(observation, ArrayReading) else ""
+    if unasked and next_state(state.state, Cause.FAULT) is not None:
+        told = GuardRefused(guard="drive", why=unasked, clears="the array off")
+        off = PowerSet(sonication=state.sonication, power_w=0.0)
+        moved, decisions = go(state, Cause.FAULT, settings)
+        return moved, (told, off, *decisions)
+    return state, ()
+
+
+def _cooling(state: ControllerState, settings: ControlSettings) -> Answer:
+    """Go to the review once the wait is over and the model agrees; wait longer where it does not."""
+    if state.time_s < state.wait_until_s:
+        return state, ()
+    heard_s = state.seen.model_s
+    if heard_s is None or heard_s <= state.off_s:
+        return state, ()  # the model has not spoken since power went off
+    why, wait_s = to_cool(state, settings)
+    if not why:
+        return go(state, Cause.COOLED, settings)
+    until = state.time_s + wait_s
+    return replace(state, wait_until_s=until), (WaitSet(until_s=until, because=why),)

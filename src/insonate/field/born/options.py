@@ -1,0 +1,89 @@
+"""What may be chosen about a solve."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.core import SettingsError
+
+
+class Progress(Protocol):
+    """Told while a solve runs; must return at once."""
+
+    def __call__(self, stage: str, done: float, detail: str = "") -> None:
+        """``stage`` in words, ``done`` from 0 to 1, ``detail`` what is going on now."""
+
+
+def silent(stage: str, done: float, detail: str = "") -> None:
+    """Say nothing."""
+    del stage, done, detail
+
+
+@dataclass(frozen=True)
+class Absorber:
+    """The layer round the grid that takes up what leaves it.
+
+    Parameters
+    ----------
+    cells
+        Thickness on each side; 19 give 0.3 %, 24 give 0.1 % of a wave at up to 55° back.
+    strength
+        Largest Im U over the square of the background's wavenumber.
+    """
+
+    cells: int = 19
+    strength: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.cells < 8 or not 0 < self.strength <= 2:
+            raise SettingsError(
+                f"An absorber of {self.cells} cells and strength {self.strength:g} does not "
+                "absorb; take at least 8 cells (19 is the default) and a strength in (0, 2]."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class BornOptions:
+    """How a solve goes and when it ends.
+
+    Parameters
+    ----------
+    tolerance
+        Largest change of |p| still expected, over the largest |p| of what is watched.
+    max_iterations
+        After as many the field is returned as not converged.
+    absorber
+        The layer round the grid.
+    watch
+        Three slices of the medium's grid: where convergence is judged. The whole grid, less
+        one wavelength round points of a source, if None.
+    focus_m
+        The point whose |p| the error estimate is for; the largest watched |p| if None.
+    fft
+        "auto", or the name of a library.
+    threads
+        0: all.
+    guaranteed_only
+        Begin with the radius that is proven to converge, twice as slow.
+    memory_limit_bytes
+        0: what the machine has free.
+    """
+
+    tolerance: float = 5e-3
+    max_iterations: int = 3000
+    absorber: Absorber = Absorber()
+    watch: tuple[slice, slice, slice] | None = None
+    focus_m: NDArray[np.float64] | None = None
+    fft: str = "auto"
+    threads: int = 0
+    guaranteed_only: bool = False
+    memory_limit_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1 or self.max_iterations < 1:
+            raise SettingsError(
+                f"A tolerance of {self.tolerance:g} in {self.max_iterations} iterations cannot "
+                "be reached; the tolerance lies between 0 and 1, and one iteration is the least."
+            )

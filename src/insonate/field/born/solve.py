@@ -1,0 +1,255 @@
+"""One solve: from a medium and a source to a pressure field that says how far to believe it."""
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.core import GeometryError
+from insonate.core.provenance import versions
+from insonate.field.born import fft
+from insonate.field.born.box import (
+    Padding,
+    fill_box,
+    padding_for,
+    require_memory,
+    wavenumbers_squared,
+)
+from insonate.field.born.iteration import GROWTH, Problem, Shift, iterate, shifts
+from insonate.field.born.medium import Medium
+from insonate.field.born.options import BornOptions, Progress, silent
+from insonate.field.born.sources import SourceBlock
+from insonate.field.born.watch import Watch
+from insonate.field.model import Convergence, PressureField
+
+ENGINE = "born"
+CHECK_EVERY = 6
+"""Iterations between two looks at |p|."""
+
+
+class Source(Protocol):
+    """Anything that can put itself on the grid of a medium."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for the provenance."""
+
+    def blocks(self, medium: Medium) -> tuple[SourceBlock, ...]:
+        """Return the source in boxes of cells."""
+
+
+@dataclass(frozen=True)
+class _End:
+    """How an iteration ended."""
+
+    iterations: int
+    residual: float
+    expected: float
+    at_focus: float
+    diverged: bool
+    shift: Shift
+
+
+def solve_born(
+    medium: Medium,
+    source: Source,
+    *,
+    options: BornOptions = BornOptions(),
+    progress: Progress = silent,
+) -> PressureField:
+    """Compute the steady pressure of a source in a medium.
+
+    Solves ∇·(ρ⁻¹∇p) + ω²κp = -q/ρ in the scalar form ψ = p/√ρ by the convergent Born series
+    (see ``iteration``), to a tolerance on |p|.
+
+    Parameters
+    ----------
+    medium
+        What sound travels in; outside its grid it goes on as at the edge, and is absorbed.
+    source
+        q.
+    options
+        Tolerance, absorber, where to watch, FFT library.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    PressureField
+        Complex pressure (Pa) on the medium's grid; ``convergence.converged`` is False when the
+        tolerance was not reached. ``error_estimate`` is of |p| at the focus: what the iteration
+        still leaves, the grid's representation of the materials, and the absorber.
+
+    Raises
+    ------
+    GeometryError
+        When the source lies outside the grid.
+    SettingsError
+        When the box does not fit into memory, or an FFT library is not there.
+    """
+    wall, processor = time.perf_counter(), time.process_time()
+    padding = padding_for(medium.grid.shape, options.absorber)
+    require_memory(medium, padding, options.memory_limit_bytes)
+    library = fft.choose(options.fft)
+    threads = options.threads or numba.config.NUMBA_NUM_THREADS
+    blocks = _fitting(source.blocks(medium), padding)
+    problem = _problem(medium, blocks, padding, options, (library, threads))
+    psi = np.empty(padding.shape, np.complex64)
+    end = _run(problem, psi, Watch(medium, padding, blocks, options), options, progress)
+    pressure = _cropped(psi, medium, padding)
+    seconds = (time.perf_counter() - wall, time.process_time() - processor)
+    return PressureField(
+        pressure=pressure,
+        grid=medium.grid,
+        frequency_hz=medium.frequency_hz,
+        engine=ENGINE,
+        convergence=_convergence(end, options),
+        error_estimate=_error_estimate(end, medium, options),
+        provenance={
+            **versions(),
+            **_provenance(medium, source, padding, end, seconds),
+            "fft": fft.described(library),
+            "threads": str(threads),
+        },
+    )
+
+
+def _problem(
+    medium: Medium,
+    blocks: tuple[SourceBlock, ...],
+    padding: Padding,
+    options: BornOptions,
+    library: tuple[str, int],
+) -> Problem:
+    work = np.empty(padding.shape, np.complex64)
+    return Problem(
+        potential=fill_box(medium, padding, options.absorber),
+        sources=blocks,
+        offset=padding.offset,
+        squares=wavenumbers_squared(padding, medium.spacing),
+        work=work,
+        transform=fft.transform(library[0], work, library[1]),
+    )
+
+
+def _fitting(blocks: tuple[SourceBlock, ...], padding: Padding) -> tuple[SourceBlock, ...]:
+    for block in blocks:
+        first = np.add(block.first, padding.offset)
+        if (first < 0).any() or (first + block.values.shape > padding.shape).any():
+            raise GeometryError(
+                "The source reaches through the absorbing layer; keep it inside the grid, or "
+                "make the absorber thicker."
+            )
+    return blocks
+
+
+def _run(
+    problem: Problem,
+    psi: NDArray[np.complex64],
+    watch: Watch,
+    options: BornOptions,
+    progress: Progress,
+) -> _End:
+    background = float(np.abs(problem.potential[0, 0, 0].real))
+    fast, proven = shifts(problem.potential, background)
+    if options.guaranteed_only:
+        return _iterated(problem, psi, (proven, watch), options, progress)
+    end = _iterated(problem, psi, (fast, watch), options, progress)
+    if end.diverged:
+        end = _iterated(problem, psi, (proven, watch), options, progress)
+    return end
+
+
+def _iterated(
+    problem: Problem,
+    psi: NDArray[np.complex64],
+    setting: tuple[Shift, Watch],
+    options: BornOptions,
+    progress: Progress,
+) -> _End:
+    shift, watch = setting
+    first = 0.0
+    steps = enumerate(islice(iterate(problem, psi, shift), options.max_iterations), 1)
+    n, residual, diverged = 0, np.inf, False
+    for n, step in steps:  # noqa: B007 - n is how many were done
+        first = first or step.changed
+        residual = step.changed / first if first > 0 else 0.0
+        diverged = not residual < GROWTH
+        if diverged or first == 0:
+            break
+        if n % CHECK_EVERY == 0:
+            watch.look(psi)
+            _tell(progress, n, watch.expected_change, options.tolerance)
+            if watch.expected_change <= options.tolerance:
+                break
+    expected = 0.0 if first == 0 else watch.expected_change
+    at_focus = 0.0 if first == 0 else watch.expected_change_at_focus
+    return _End(n, residual, expected, at_focus, diverged, shift)
+
+
+def _tell(progress: Progress, n: int, expected: float, tolerance: float) -> None:
+    """Guess how far it is: the logarithm of the expected change, from 1 to the tolerance."""
+    done = np.log(min(max(expected, tolerance), 1.0)) / np.log(tolerance)
+    progress("wave field", float(done), f"iteration {n}, |p| still changes by {expected:.1e}")
+
+
+def _cropped(
+    psi: NDArray[np.complex64], medium: Medium, padding: Padding
+) -> NDArray[np.complex64]:
+    inside = tuple(
+        slice(o, o + n) for o, n in zip(padding.offset, medium.grid.shape, strict=True)
+    )
+    pressure: NDArray[np.complex64] = psi[inside] * medium.root_density
+    return pressure
+
+
+def _convergence(end: _End, options: BornOptions) -> Convergence:
+    converged = not end.diverged and end.expected <= options.tolerance
+    sentence = (
+        f"|p| was reached to {end.expected:.1e} of its largest value in {end.iterations} "
+        f"iterations; the tolerance was {options.tolerance:.1e}."
+        if converged
+        else f"Not converged: after {end.iterations} iterations |p| still changes by "
+        f"{end.expected:.1e} of its largest value, and {options.tolerance:.1e} was wanted. Do "
+        "not use this field; allow more iterations."
+    )
+    return Convergence(converged, end.iterations, end.residual, sentence)
+
+
+def representation_error(medium: Medium) -> float:
+    """Return the error of |p| that the grid makes of the materials, relative.
+
+    Measured behind slabs of bone (2800 m/s, 1850 kg/m³) at normal incidence and every position
+    between grid points: 0.63 % at 6 points per wavelength, 0.27 % at 8, 0.09 % at 12 (decision
+    0010), scaled with the contrast of 1/c². Grazing waves in closed shells err more.
+    """
+    contrast = abs(1 - (medium.background.sound_speed / medium.fastest) ** 2) / 0.713
+    return float(0.0063 * (6.0 / medium.points_per_wavelength) ** 2.9 * contrast)
+
+
+def _error_estimate(end: _End, medium: Medium, options: BornOptions) -> float:
+    absorber = 0.003 * (19 / options.absorber.cells) ** 4
+    grid = np.hypot(representation_error(medium), absorber)
+    return float(end.at_focus + grid) if not end.diverged else np.nan
+
+
+def _provenance(
+    medium: Medium, source: Source, padding: Padding, end: _End, seconds: tuple[float, float]
+) -> dict[str, str]:
+    return {
+        "engine": "convergent Born series, scalar form, complex64",
+        "source": source.name,
+        "materials": medium.representation,
+        "grid": " × ".join(map(str, medium.grid.shape)),
+        "box": " × ".join(map(str, padding.shape)),
+        "spacing_m": f"{medium.spacing:g}",
+        "points_per_wavelength": f"{medium.points_per_wavelength:.2f}",
+        "radius": f"{end.shift.name}, {end.shift.radius:.4g} 1/m²",
+        "iterations": str(end.iterations),
+        "wall_s": f"{seconds[0]:.2f}",
+        "cpu_s": f"{seconds[1]:.2f}",
+    }

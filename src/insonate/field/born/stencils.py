@@ -1,0 +1,66 @@
+"""Finite differences of tenth order: the density term of voxel media, and normal derivatives."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.core.arrays import compiled_parallel
+
+HALO = 5
+"""Points on each side that the stencils reach."""
+
+SECOND = np.array((-5269 / 1800, 5 / 3, -5 / 21, 5 / 126, -5 / 1008, 1 / 3150), np.float32)
+"""Second derivative at distance 0-5, tenth order (Fornberg, Math. Comp. 51:699, 1988)."""
+FIRST = np.array((0.0, 5 / 6, -5 / 21, 5 / 84, -5 / 504, 1 / 1260))
+"""First derivative, odd, at distance 0-5, tenth order (same)."""
+
+
+@compiled_parallel
+def _potential(
+    root: NDArray[np.float32],
+    density: NDArray[np.float32],
+    kappa: NDArray[np.complex64],
+    out: NDArray[np.complex64],
+    scales: tuple[np.float32, np.float32],
+) -> None:
+    for i in numba.prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                a, b, c = i + 5, j + 5, k + 5
+                here = root[a, b, c]
+                total = np.float32(3) * SECOND[0] * here
+                for m in range(1, 6):
+                    total += SECOND[m] * (
+                        root[a + m, b, c] + root[a - m, b, c]
+                        + root[a, b + m, c] + root[a, b - m, c]
+                        + root[a, b, c + m] + root[a, b, c - m]
+                    )  # fmt: skip
+                u = scales[0] * density[a, b, c] * kappa[a, b, c]
+                term = total * scales[1] / here
+                out[i, j, k] = complex(u.real - term, max(u.imag, np.float32(0)))
+
+
+def potential_from(
+    density: NDArray[np.float32],
+    kappa: NDArray[np.complex64],
+    scale: np.float32,
+    step: np.float32,
+) -> NDArray[np.complex64]:
+    """Return U = scale·ρκ - ρ^½∇²ρ^-½ on the points that are ``HALO`` from the edge.
+
+    Parameters
+    ----------
+    density
+        ρ, kg/m³.
+    kappa
+        Compressibility over the real part of the background's.
+    scale
+        ω² times the real part of the background's compressibility.
+    step
+        Spacing, m.
+    """
+    shape = tuple(n - 2 * HALO for n in density.shape)
+    out = np.empty(shape, np.complex64)
+    root = (1 / np.sqrt(density)).astype(np.float32)
+    _potential(root, density, kappa, out, (scale, np.float32(1 / step**2)))
+    return out

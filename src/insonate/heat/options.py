@@ -1,0 +1,80 @@
+"""The settings of the thermal model, each with its source."""
+
+from dataclasses import dataclass
+
+from insonate.core import SettingsError
+from insonate.core.units import BODY_TEMPERATURE_DEGC
+from insonate.heat.dose import DoseVariant
+
+
+@dataclass(frozen=True)
+class ThermalOptions:
+    """How finely the heat is computed, and what surrounds the head.
+
+    Parameters
+    ----------
+    fine_spacing_m
+        Largest spacing of the grid round the focus; the head's voxels are split into whole parts.
+    fine_half_width_m
+        Half the edge of the fine cube.
+    coarse_spacing_m
+        Spacing of the grid of the whole head; rounded to whole voxels of the head.
+    water_exchange
+        Exchange coefficient between the circulating water and the scalp, W/(m² K). Forced
+        convection in liquids is 100-20000, free convection 50-1000 (Incropera & DeWitt,
+        Fundamentals of Heat and Mass Transfer, table 1.1); a slow stream is near the lower end.
+    cut_at_body_temperature
+        Whether tissue beyond a cut face of the image has body temperature; otherwise no heat
+        crosses the cut.
+    power_step_s, cooling_step_s
+        Longest time step while power is on, and while it is off.
+    first_step_s
+        First time step after power or water have changed; no step is shorter.
+    step_tolerance_k
+        How far the temperature may depart, anywhere, from a straight line within one step.
+    dose_variant
+        Which rule of CEM43 is accumulated.
+
+    Raises
+    ------
+    SettingsError
+        When a setting is outside its range.
+    """
+
+    fine_spacing_m: float = 0.5e-3
+    fine_half_width_m: float = 20e-3
+    coarse_spacing_m: float = 2e-3
+    water_exchange: float = 500.0
+    cut_at_body_temperature: bool = False
+    power_step_s: float = 0.5
+    cooling_step_s: float = 60.0
+    first_step_s: float = 0.2
+    step_tolerance_k: float = 0.02
+    dose_variant: DoseVariant = DoseVariant.SAPARETO
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dose_variant", DoseVariant(self.dose_variant))
+        for name, low, high in (
+            ("fine_spacing_m", 1e-4, 2e-3),
+            ("fine_half_width_m", 1e-3, 0.1),
+            ("coarse_spacing_m", 2e-4, 0.01),
+            ("water_exchange", 0.0, 1e5),
+            ("first_step_s", 1e-4, 60.0),
+            ("power_step_s", self.first_step_s, 60.0),
+            ("cooling_step_s", self.first_step_s, 600.0),
+            ("step_tolerance_k", 1e-6, 10.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingsError(
+                    f"The thermal setting {name} is {value}, but must lie between {low} and {high}."
+                )
+
+
+def require_water(water_degc: float) -> None:
+    """Raise a ``SettingsError`` unless the water is between freezing and body temperature."""
+    if not 0.0 <= water_degc <= BODY_TEMPERATURE_DEGC:
+        raise SettingsError(
+            f"The water is at {water_degc} °C, but water that cools a head must lie between 0 and "
+            f"{BODY_TEMPERATURE_DEGC} °C; clinical systems circulate it at 10-25 °C."
+        )

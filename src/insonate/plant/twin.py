@@ -1,0 +1,95 @@
+"""A head that warms and cools as power is set: the true one, and the controller's model of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.core import Tissue
+from insonate.events.documents import Point
+from insonate.heat.advance import advance
+from insonate.heat.model import HeatSource, ThermalModel, ThermalState
+from insonate.planner.heating import Heating
+
+FOCUS_RADIUS_M = 5e-3  # the focal spot and its neighbourhood, as wide as thermometry looks
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """The hottest of each tissue now, °C, and the largest dose so far, CEM43."""
+
+    focus_degc: float
+    skull_degc: float
+    scalp_degc: float
+    skull_dose: float
+    scalp_dose: float
+
+
+class Twin:
+    """A thermal model in motion. It is an object because time passes in it.
+
+    Parameters
+    ----------
+    model
+        The head.
+    state
+        How warm it is at the start.
+    heating_at
+        Gives the heating when the focus is steered by a vector (CT frame, m).
+    """
+
+    def __init__(
+        self,
+        model: ThermalModel,
+        state: ThermalState,
+        heating_at: Callable[[Point], Heating],
+    ) -> None:
+        self.model = model
+        self.state = state
+        self._heating_at = heating_at
+        self.heating = heating_at((0.0, 0.0, 0.0))
+        self._near = _near_focus(model)
+
+    @property
+    def source(self) -> HeatSource:
+        """Where one watt becomes heat now."""
+        return self.heating.source
+
+    def steer(self, total_m: Point) -> None:
+        """Move the focus to the planned one plus ``total_m``."""
+        self.heating = self._heating_at(total_m)
+
+    def run(self, duration_s: float, power_w: float, water_degc: float) -> None:
+        """Let time pass with constant power and water."""
+        self.state = advance(
+            self.model,
+            self.state,
+            self.source,
+            power_w=power_w,
+            duration_s=duration_s,
+            water_degc=water_degc,
+        )
+
+    def warmth(self) -> Warmth:
+        """Return the hottest of each tissue now."""
+        return Warmth(
+            float(self.state.fine_degc.ravel()[self._near].max()),
+            _highest(self, Tissue.SKULL, "degc"),
+            _highest(self, Tissue.SCALP, "degc"),
+            _highest(self, Tissue.SKULL, "dose"),
+            _highest(self, Tissue.SCALP, "dose"),
+        )
+
+
+def _highest(twin: Twin, tissue: Tissue, what: str) -> float:
+    cells = twin.model.cells[tissue]
+    fine = getattr(twin.state, f"fine_{what}").ravel()[cells.fine]
+    coarse = getattr(twin.state, f"coarse_{what}").ravel()[cells.coarse]
+    return float(max(fine.max(initial=-np.inf), coarse.max(initial=-np.inf)))
+
+
+def _near_focus(model: ThermalModel) -> NDArray[np.int64]:
+    """Return the flat indices of the fine cells near the planned focus."""
+    distance = np.linalg.norm(model.fine_grid.points() - model.focus_m, axis=-1)
+    return np.flatnonzero(distance < FOCUS_RADIUS_M)

@@ -1,0 +1,229 @@
+"""Everything that goes on while time passes: the true head, its water, the scanner, the model.
+
+The world is the one object of insonate that changes: it is driven by the session, tick by tick.
+What the controller may see leaves it as documents; the truth leaves it only for the record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.events.documents import (
+    ArrayReading,
+    CavitationReading,
+    CoolingReading,
+    ModelEstimate,
+    PatientReport,
+    Point,
+    TemperatureFrame,
+)
+from insonate.plant.periphery import (
+    Exposure,
+    ask,
+    due,
+    listen,
+    read_array,
+    read_cooling,
+    voice,
+    water_temperature,
+)
+from insonate.plant.scanner import VirtualScanner
+from insonate.plant.scenario import Behaviour, Scenario
+from insonate.plant.twin import Twin
+
+TICKS_PER_FRAME = 4
+"""The world moves at most a quarter of a frame at a time while power is on."""
+
+WAIT_STEP_S = 60.0
+"""And at most a minute at a time while nothing happens."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """How much a kilojoule warms the hottest skull and scalp, K/kJ, by the model."""
+
+    skull_k_per_kj: float
+    scalp_k_per_kj: float
+
+
+@dataclass
+class Curve:
+    """The session's temperatures, one entry for each step of the world."""
+
+    time: list[float] = field(default_factory=list)
+    focus: list[float] = field(default_factory=list)
+    skull: list[float] = field(default_factory=list)
+    scalp: list[float] = field(default_factory=list)
+    water: list[float] = field(default_factory=list)
+    power: list[float] = field(default_factory=list)
+    model_focus: list[float] = field(default_factory=list)
+    model_skull: list[float] = field(default_factory=list)
+    model_scalp: list[float] = field(default_factory=list)
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return every curve as an array."""
+        return {name: np.asarray(values) for name, values in vars(self).items()}
+
+
+class World:
+    """A simulated patient in a simulated room.
+
+    Parameters
+    ----------
+    truth, belief
+        The true head, and the controller's model of it; both follow the power that is set.
+    scanner
+        What MR shows of the true one.
+    response
+        The model's forecast for a kilojoule.
+    scenario
+        What happens.
+    rng
+        Noise of the readings.
+    """
+
+    def __init__(
+        self,
+        truth: Twin,
+        belief: Twin,
+        scanner: VirtualScanner,
+        response: Response,
+        scenario: Scenario,
+        rng: np.random.Generator,
+    ) -> None:
+        self.truth, self.belief, self.scanner = truth, belief, scanner
+        self.response, self.scenario, self._rng = response, scenario, rng
+        self.time_s = 0.0
+        self.curve = Curve()
+        self.sonication = 0
+        self.power_w = 0.0
+        self._off_at_s: float | None = None
+        self._started_s = 0.0
+        self._frame_start_s = 0.0
+        self._done: frozenset[Behaviour] = frozenset()
+        self._note()
+
+    # --- what the controller sets ---
+
+    def set_power(self, sonication: int, power_w: float, off_at_s: float | None) -> None:
+        """Set the power; it goes off by itself at ``off_at_s``, whatever becomes of the rest."""
+        if sonication != self.sonication and power_w > 0:
+            self.sonication, self._started_s = sonication, self.time_s
+            base = self.belief.warmth().focus_degc
+            self.scanner.begin(sonication, self.truth.model, self.truth.state, base)
+            self._frame_start_s = self.time_s
+        self.power_w, self._off_at_s = power_w, off_at_s if power_w > 0 else None
+        self._note()
+
+    def steer(self, total_m: Point) -> None:
+        """Move the true focus electronically; the model believes in the plan's focus as ever."""
+        self.truth.steer(total_m)
+
+    # --- time ---
+
+    @property
+    def frame_s(self) -> float:
+        """Time from one thermometry frame to the next, s."""
+        return self.scanner.protocol.frame_time_s
+
+    def tick(self) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
+        """Move on by a quarter frame, less where power or frame end; return a finished frame."""
+        frame_end = self._frame_start_s + self.frame_s
+        ends = [self.time_s + self.frame_s / TICKS_PER_FRAME, frame_end]
+        if self._off_at_s is not None:
+            ends.append(self._off_at_s)
+        step = max(min(ends) - self.time_s, 0.0)
+        self.scanner.watch(self.truth.model, self.truth.state, step / 2)
+        self._pass(step)
+        self.scanner.watch(self.truth.model, self.truth.state, step / 2)
+        if self.time_s < frame_end - 1e-9:
+            return None
+        finished = self.scanner.frame(self._frame_start_s, self.time_s)
+        self._frame_start_s = self.time_s
+        return finished
+
+    def wait(self, until_s: float) -> None:
+        """Let time pass without power, at most a minute at a time."""
+        self._pass(min(max(until_s - self.time_s, 0.0), WAIT_STEP_S))
+        self._frame_start_s = self.time_s
+
+    def _pass(self, step_s: float) -> None:
+        water = self.water_degc()
+        self.truth.run(step_s, self.power_w, water)
+        self.belief.run(step_s, self.power_w, water)
+        self.time_s += step_s
+        if self._off_at_s is not None and self.time_s >= self._off_at_s - 1e-9:
+            self.power_w = 0.0
+        self._note()
+
+    def _note(self) -> None:
+        true, believed = self.truth.warmth(), self.belief.warmth()
+        row = {
+            "time": self.time_s,
+            "focus": true.focus_degc,
+            "skull": true.skull_degc,
+            "scalp": true.scalp_degc,
+            "water": self.water_degc(),
+            "power": self.power_w,
+            "model_focus": believed.focus_degc,
+            "model_skull": believed.skull_degc,
+            "model_scalp": believed.scalp_degc,
+        }
+        for name, value in row.items():
+            getattr(self.curve, name).append(value)
+
+    # --- what can be read ---
+
+    def water_degc(self) -> float:
+        """Return the true temperature of the water now, °C, never above the body's."""
+        return min(water_temperature(self.scenario, self.time_s), 37.0)
+
+    def exposure(self) -> Exposure:
+        """Return the sonication as the periphery feels it."""
+        return Exposure(
+            self.sonication,
+            self.power_w,
+            self.time_s - self._started_s if self.power_w > 0 else 0.0,
+            self.truth.heating.peak_pressure_pa * sqrt(self.power_w),
+        )
+
+    def read_water(self) -> CoolingReading:
+        """Return what the cooling unit reports."""
+        return read_cooling(self.scenario, self.time_s, self._rng)
+
+    def read_cavitation(self) -> CavitationReading:
+        """Return what the cavitation detector hears."""
+        return listen(self.scenario, self.exposure(), self._rng)
+
+    def read_array(self) -> ArrayReading:
+        """Return what the amplifiers report."""
+        return read_array(self.exposure(), self._rng)
+
+    def read_model(self) -> ModelEstimate:
+        """Return what the controller's model believes of skull, scalp and focus."""
+        now = self.belief.warmth()
+        return ModelEstimate(
+            skull_max_degc=now.skull_degc,
+            scalp_max_degc=now.scalp_degc,
+            skull_dose_cem43=now.skull_dose,
+            scalp_dose_cem43=now.scalp_dose,
+            skull_rise_k_per_kj=self.response.skull_k_per_kj,
+            scalp_rise_k_per_kj=self.response.scalp_k_per_kj,
+            focus_degc=now.focus_degc,
+        )
+
+    def ask_patient(self) -> PatientReport:
+        """Return the patient's answers between sonications."""
+        return ask(self.scenario)
+
+    def hear_patient(self) -> PatientReport | None:
+        """Return what the patient says of their own accord now, or None."""
+        behaviour = due(self.scenario, self.exposure(), self._done)
+        if behaviour is None:
+            return None
+        self._done |= {behaviour}
+        return voice(behaviour)

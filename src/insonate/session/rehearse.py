@@ -1,0 +1,175 @@
+"""The time loop: observations to the controller, its decisions to the world, all to the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.control import AutomaticOperator, ControllerState, ControlSettings, step
+from insonate.events import Decision, Observation, Source, State, Verb
+from insonate.events.documents import (
+    ClockTick,
+    OperatorCommand,
+    PowerSet,
+    Resteered,
+    SonicationEnded,
+    TemperatureFrame,
+)
+from insonate.plant import World
+from insonate.record import Recorder
+from insonate.session.progress import Progress
+from insonate.session.truths import observe_truth
+
+FRAMES_AFTER = 3
+"""Frames that are still taken when the power is off: the dose goes on while it cools."""
+
+PATIENCE_STEP_S = 1.0
+"""While a guard says no that time can clear, the world moves by this much."""
+
+Arrays = Mapping[str, tuple[NDArray[Any], str]]
+
+FRAME_UNITS = {"delta_t": "K", "sigma": "K", "mask": "1", "magnitude": "1", "dose": "CEM43"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the loop ended: the controller's last state, and the best measured dose map."""
+
+    state: ControllerState
+    frames: tuple[tuple[TemperatureFrame, NDArray[np.float32], NDArray[np.float32]], ...]
+    """For each sonication its last frame, its dose map and its hottest map (°C)."""
+
+
+class Treatment:
+    """One rehearsal in motion. It is an object because time passes in it."""
+
+    def __init__(
+        self,
+        world: World,
+        recorder: Recorder,
+        state: ControllerState,
+        settings: ControlSettings,
+        progress: Progress,
+    ) -> None:
+        self._world, self._recorder, self._progress = world, recorder, progress
+        self._settings = settings
+        self._operator = AutomaticOperator(settings)
+        self.state = state
+        self._last: tuple[Decision, ...] = ()
+        self._frames: dict[int, tuple[TemperatureFrame, Any, Any]] = {}
+        self._cooling_frames = 0
+
+    def run(self) -> Ended:
+        """Run until the controller has finished."""
+        while self.state.state is not State.FINISHED:
+            command = self._operator(self.state, self._last, self._world.time_s)
+            if command is not None:
+                self._command(command)
+            elif self.state.state is State.SONICATING:
+                self._sonicate()
+            elif self._cooling_frames > 0:
+                self._watch_cooling()
+            elif self.state.state is State.COOLING:
+                self._cool()
+            else:
+                self._linger()
+        return Ended(self.state, tuple(self._frames.values()))
+
+    # --- what the operator does ---
+
+    def _command(self, command: OperatorCommand) -> None:
+        if command.verb is Verb.APPROVE:
+            self._observe(self._world.ask_patient(), Source.PATIENT)
+        if command.verb in {Verb.APPROVE, Verb.SONICATE}:
+            self._read_room()
+        self._observe(command, Source.OPERATOR)
+
+    def _linger(self) -> None:
+        self._world.wait(self._world.time_s + PATIENCE_STEP_S)
+        self._read_room()
+        self._observe(ClockTick(), Source.SESSION)
+
+    # --- while power is on, and just after ---
+
+    def _sonicate(self) -> None:
+        finished = self._world.tick()
+        self._patient()
+        self._read_room()
+        if finished is not None:
+            self._frame(*finished)
+        self._observe(ClockTick(), Source.SESSION)
+        part = self.state.sonication / self._settings.maximum_sonications
+        self._progress("Rehearsing the treatment", part, self._now())
+
+    def _watch_cooling(self) -> None:
+        finished = self._world.tick()
+        if finished is None:
+            return
+        self._cooling_frames -= 1
+        self._observe(self._world.read_model(), Source.MODEL)
+        self._frame(*finished)
+
+    def _frame(self, frame: TemperatureFrame, arrays: Mapping[str, NDArray[Any]]) -> None:
+        units = {name: (array, FRAME_UNITS[name]) for name, array in arrays.items()}
+        hot = frame.baseline_degc + arrays["delta_t"]
+        if frame.sonication in self._frames:
+            hot = np.fmax(hot, self._frames[frame.sonication][2])
+        self._frames[frame.sonication] = (frame, arrays["dose"], hot)
+        self._observe(frame, Source.SCANNER, units)
+
+    def _patient(self) -> None:
+        report = self._world.hear_patient()
+        if report is not None:
+            self._observe(report, Source.PATIENT)
+
+    # --- while it cools ---
+
+    def _cool(self) -> None:
+        world = self._world
+        world.wait(max(self.state.wait_until_s, world.time_s + PATIENCE_STEP_S))
+        self._observe(world.read_water(), Source.COOLING)
+        self._observe(world.read_model(), Source.MODEL)
+        self._observe(ClockTick(), Source.SESSION)
+        part = self.state.sonication / self._settings.maximum_sonications
+        self._progress("Rehearsing the treatment", part, self._now())
+
+    def _read_room(self) -> None:
+        world = self._world
+        self._observe(world.read_water(), Source.COOLING)
+        self._observe(world.read_cavitation(), Source.COOLING)
+        self._observe(world.read_array(), Source.ARRAY)
+        self._observe(world.read_model(), Source.MODEL)
+
+    # --- observation in, decisions out ---
+
+    def _observe(
+        self, payload: Observation, source: Source, arrays: Arrays | None = None
+    ) -> None:
+        now = self._world.time_s
+        event = self._recorder.append(payload, time_s=now, source=source, arrays=arrays or {})
+        self.state, decisions = step(self.state, now, payload, self._settings)
+        for decision in decisions:
+            self._recorder.append(
+                decision, time_s=now, source=Source.CONTROLLER, cause=event.sequence
+            )
+            self._act(decision)
+        if decisions or isinstance(payload, OperatorCommand):
+            self._last = decisions
+
+    def _act(self, decision: Decision) -> None:
+        match decision:
+            case PowerSet():
+                self._world.set_power(decision.sonication, decision.power_w, decision.off_at_s)
+            case Resteered():
+                self._world.steer(decision.total_m)
+            case SonicationEnded():
+                self._cooling_frames = FRAMES_AFTER
+                observe_truth(self._world, self._recorder, decision.sonication)
+            case _:
+                pass
+
+    def _now(self) -> str:
+        minutes = self._world.time_s / 60
+        return f"{self.state.state}, sonication {self.state.sonication}, {minutes:.0f} min"

@@ -1,0 +1,127 @@
+"""What really happened, for the record: known only in simulation, read by nothing that decides."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.events import Source
+from insonate.events.documents import (
+    LesionDescribed,
+    Point,
+    TruthCurve,
+    TruthObserved,
+)
+from insonate.heat.lesion import Contour, predict_lesion
+from insonate.heat.readout import dose_at, peak_at, temperature_at
+from insonate.plant import World
+from insonate.record import Recorder
+
+OFF_TARGET_RADIUS_M = 10e-3  # as far as thermometry calls a voxel off target
+PLANE_SPACING_M = 0.25e-3
+PLANE_COUNT = 97
+
+
+def observe_truth(world: World, recorder: Recorder, sonication: int) -> None:
+    """Record what a sonication really did, at the end of its power."""
+    twin, geometry = world.truth, world.scanner.geometry()
+    now = twin.warmth()
+    arrays: dict[str, tuple[NDArray[Any], str]] = {}
+    off_target = now.focus_degc
+    if geometry is not None:
+        points = geometry.points()[:, :, 0]
+        temperature = temperature_at(twin.model, twin.state, points).astype(np.float32)
+        dose = dose_at(twin.model, twin.state, points).astype(np.float32)
+        arrays = {"temperature_peak": (temperature, "degC"), "dose": (dose, "CEM43")}
+        far = np.linalg.norm(points - twin.model.focus_m, axis=-1) > OFF_TARGET_RADIUS_M
+        off_target = float(temperature[far].max())
+    recorder.append(
+        TruthObserved(
+            sonication=sonication,
+            peak_degc=now.focus_degc,
+            off_target_degc=off_target,
+            skull_max_degc=now.skull_degc,
+            scalp_max_degc=now.scalp_degc,
+            peak_dose_cem43=float(twin.state.fine_dose.max()),
+            focus_offset_m=_hottest_offset(world),
+        ),
+        time_s=world.time_s,
+        source=Source.TRUTH,
+        arrays=arrays,
+    )
+
+
+def _hottest_offset(world: World) -> Point:
+    """Return where the hottest region lies, relative to the target: mean of its upper quarter."""
+    twin = world.truth
+    points = twin.model.fine_grid.points()
+    near = np.linalg.norm(points - twin.model.focus_m, axis=-1) < OFF_TARGET_RADIUS_M
+    degc = np.where(near, twin.state.fine_degc, -np.inf)
+    top = float(degc.max())
+    rest = float(np.median(twin.state.fine_degc[near]))
+    weight = np.clip(degc - (rest + 0.75 * (top - rest)), 0.0, None)
+    if weight.sum() <= 0:
+        return (0.0, 0.0, 0.0)
+    mean = (points * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
+    return _point(mean - twin.model.focus_m)
+
+
+def record_curve(world: World, recorder: Recorder) -> None:
+    """Record the temperatures of the whole session."""
+    units = {"time": "s", "power": "W"}
+    arrays = {
+        name: (values, units.get(name, "degC")) for name, values in world.curve.arrays().items()
+    }
+    recorder.append(TruthCurve(), time_s=world.time_s, source=Source.TRUTH, arrays=arrays)
+
+
+def record_true_lesion(world: World, recorder: Recorder) -> LesionDescribed:
+    """Record the lesion that was really made."""
+    twin = world.truth
+    found = predict_lesion(twin.model, twin.state)
+    main = found.at(240.0)
+    document = LesionDescribed(
+        basis="truth",
+        peak_degc=float(twin.state.fine_peak_degc.max()),
+        peak_dose_cem43=float(twin.state.fine_dose.max()),
+        volume_17_mm3=_mm3(found.at(17.0)),
+        volume_100_mm3=_mm3(found.at(100.0)),
+        volume_200_mm3=_mm3(found.at(200.0)),
+        volume_240_mm3=_mm3(main),
+        volume_51_mm3=_mm3(found.at(51.0, "degC")),
+        diameters_m=_point(main.extent_m),
+        centre_offset_m=_point(main.offset_m) if main.volume_m3 > 0 else None,
+        plane_spacing_m=PLANE_SPACING_M,
+        target_inside=main.target_inside,
+        dose_variant=str(twin.model.options.dose_variant),
+    )
+    recorder.append(document, time_s=world.time_s, source=Source.TRUTH, arrays=_planes(world))
+    return document
+
+
+def _mm3(contour: Contour) -> float:
+    return contour.volume_m3 * 1e9
+
+
+def _point(vector: NDArray[np.float64]) -> Point:
+    x, y, z = (float(v) for v in vector)
+    return x, y, z
+
+
+def _planes(world: World) -> dict[str, tuple[NDArray[Any], str]]:
+    twin = world.truth
+    half = (np.arange(PLANE_COUNT) - (PLANE_COUNT - 1) / 2) * PLANE_SPACING_M
+    arrays: dict[str, tuple[NDArray[Any], str]] = {}
+    for name, (first, second) in {
+        "axial": (0, 1),
+        "coronal": (0, 2),
+        "sagittal": (1, 2),
+    }.items():
+        points = np.zeros((PLANE_COUNT, PLANE_COUNT, 3)) + twin.model.focus_m
+        points[..., first] += half[:, None]
+        points[..., second] += half[None, :]
+        peak = peak_at(twin.model, twin.state, points).astype(np.float32)
+        dose = dose_at(twin.model, twin.state, points).astype(np.float32)
+        arrays[f"peak_{name}"] = (peak, "degC")
+        arrays[f"dose_{name}"] = (dose, "CEM43")
+    return arrays

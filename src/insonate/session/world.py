@@ -1,0 +1,89 @@
+"""From a plan to a simulated patient who differs from it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from insonate.array import placed
+from insonate.events.documents import Point
+from insonate.field import trace_rays
+from insonate.heat.advance import initial_state
+from insonate.heat.build import build_thermal_model
+from insonate.plan import Stage
+from insonate.planner import steer
+from insonate.planner.heating import Beam, Heating, heating
+from insonate.plant import (
+    Reality,
+    Response,
+    Scenario,
+    Twin,
+    VirtualScanner,
+    World,
+    draw_reality,
+    true_head,
+    true_placement,
+)
+from insonate.session.prepare import PreparedCase
+from insonate.thermometry import CLINICAL_3T
+
+
+def build_world(case: PreparedCase, scenario: Scenario, seed: int) -> tuple[World, Reality]:
+    """Draw one patient and put them into a room.
+
+    Parameters
+    ----------
+    case
+        What was planned; the controller's model believes in it.
+    scenario
+        How the patient differs and behaves.
+    seed
+        Draws the patient and all noise; the same seed gives the same rehearsal.
+
+    Returns
+    -------
+    World, Reality
+        The world, and the truth that was drawn.
+    """
+    patient, images, readings = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    )
+    reality = draw_reality(scenario, patient)
+    truth = _truth(case, reality, scenario)
+    rest = initial_state(case.thermal, water_degc=scenario.water_degc)
+    belief = Twin(case.thermal, rest, lambda _: case.heating)
+    protocol = replace(CLINICAL_3T, snr=scenario.signal_to_noise)
+    scanner = VirtualScanner(
+        case.head,
+        case.mr,
+        case.target.point,
+        protocol,
+        scenario.field_drift_ppm_per_min,
+        images,
+    )
+    response = case.responses[Stage.TREAT]
+    forecast = Response(response.skull_k_per_kj, response.scalp_k_per_kj)
+    return World(truth, belief, scanner, forecast, scenario, readings), reality
+
+
+def _truth(case: PreparedCase, reality: Reality, scenario: Scenario) -> Twin:
+    plan = case.treatment
+    head = true_head(case.head, reality)
+    elements = placed(plan.array, true_placement(plan.placement, reality))
+    rays = trace_rays(head, elements.centres, elements.focus)
+    thermal = build_thermal_model(head, case.target.point)
+    first: list[Heating] = []
+
+    def heating_at(shift_m: Point) -> Heating:
+        drive = steer(plan.drive, plan.rays, shift_m) if any(shift_m) else plan.drive
+        found = heating(
+            head,
+            thermal,
+            Beam(elements, drive, rays, reality.transmission),
+            centre_m=rays.focus + np.asarray(shift_m),
+            coarse_square=first[0].coarse_square if first else None,
+        )
+        first.append(found)
+        return found
+
+    rest = initial_state(thermal, water_degc=scenario.water_degc)
+    return Twin(thermal, rest, heating_at)

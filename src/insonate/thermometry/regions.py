@@ -1,0 +1,80 @@
+"""Where thermometry is to be trusted, and where nothing is heated."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.core import ImageError
+from insonate.core.arrays import BoolArray, frozen
+
+MINIMUM_COLD_VOXELS = 50  # 12 of them for each coefficient of a first-order drift and to spare
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Two masks over the image.
+
+    Parameters
+    ----------
+    tissue
+        Shape (nx, ny), bool: aqueous tissue, whose phase is a temperature. Water baths, bone,
+        marrow, fat and air are outside.
+    cold
+        Shape (nx, ny), bool: tissue that is known not to be heated; drift is fitted there.
+
+    Raises
+    ------
+    ImageError
+        When the masks differ in shape, are not boolean, or are as good as empty.
+    """
+
+    tissue: BoolArray
+    cold: BoolArray
+
+    def __post_init__(self) -> None:
+        for name in ("tissue", "cold"):
+            value = np.asarray(getattr(self, name))
+            if value.dtype != np.bool_ or value.ndim != 2:
+                raise ImageError(
+                    f"The {name} mask must be a boolean image, not {value.dtype} of shape "
+                    f"{value.shape}."
+                )
+            object.__setattr__(self, name, frozen(value))
+        if self.tissue.shape != self.cold.shape:
+            raise ImageError(
+                f"The tissue mask has shape {self.tissue.shape}, the cold mask "
+                f"{self.cold.shape}; they must be of the same image."
+            )
+        object.__setattr__(self, "cold", frozen(self.cold & self.tissue))
+        count = int(np.count_nonzero(self.cold))
+        if count < MINIMUM_COLD_VOXELS:
+            raise ImageError(
+                f"Only {count} voxels are tissue that is known to be cold; at least "
+                f"{MINIMUM_COLD_VOXELS} are needed to tell drift from heat. Give a larger mask."
+            )
+
+    @cached_property
+    def voxels(self) -> NDArray[np.intp]:
+        """Flat indices of the tissue, shape (n,)."""
+        return frozen(np.flatnonzero(self.tissue))
+
+    @cached_property
+    def cold_voxels(self) -> NDArray[np.intp]:
+        """Which of ``voxels`` are cold, as indices into it, shape (m,)."""
+        return frozen(np.flatnonzero(self.cold.ravel()[self.voxels]))
+
+
+def regions_from_magnitude(magnitude: NDArray[np.floating]) -> Regions:
+    """Guess the tissue of images without a segmentation: brighter than a fifth of the brightest.
+
+    The whole of it counts as cold; the drift fit is robust against a heated part of it.
+
+    Raises
+    ------
+    ImageError
+        When next to nothing is bright.
+    """
+    bright = magnitude > 0.2 * np.percentile(magnitude, 99)
+    return Regions(bright, bright)

@@ -1,0 +1,228 @@
+"""The virtual scanner: one gradient-echo image of a heated slice, wrong in the real ways.
+
+Each cell of the object (a part of a voxel) has the frequency offset
+
+    Δf = γ B₀ (off-resonance + drift) + γ α B₀ ΔT                                     (1)
+
+and gives the signal M exp(i s 2π Δf TE) (2), averaged through the slice. Along the readout it is
+seen where a resting spin with this frequency would lie, displaced by Δf / (bandwidth per pixel)
+(3): cells move, and pile up or thin out where the offset changes along the line. A voxel is the
+sum of what falls into it (a box for the point spread function), so that partial volume, intensity
+changes and dephasing inside a voxel come out by themselves. Then head motion (a shift), the
+coil's phase, the water bath, whose flow gives it another phase in each frame, and complex normal
+noise are added.
+"""
+
+from math import cos, floor, sin, tau
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from insonate.core import ImageError, SettingsError, Tissue
+from insonate.core.arrays import ComplexArray, compiled
+from insonate.thermometry.anatomy import SliceAnatomy
+from insonate.thermometry.protocol import Protocol
+from insonate.thermometry.relaxation import gradient_echo_signal
+
+
+@compiled
+def _deposit(row: NDArray[np.complex128], signal: complex, first: float, last: float) -> None:
+    """Spread a signal evenly over the pixels between two positions; pixel p covers [p, p+1]."""
+    low, high = min(first, last), max(first, last)
+    if high - low < 1e-9:
+        high = low + 1e-9
+    density = signal / (high - low)
+    for pixel in range(max(floor(low), 0), min(floor(high) + 1, row.size)):
+        row[pixel] += density * (min(high, pixel + 1.0) - max(low, float(pixel)))
+
+
+@compiled
+def _mean_phasor(
+    hz: float, kelvin: NDArray[np.float32], rad_per_hz: float, hz_per_k: float
+) -> complex:
+    """Equation (2), averaged over the temperatures through the slice."""
+    real, imaginary = 0.0, 0.0
+    for k in range(kelvin.size):
+        phase = rad_per_hz * (hz + hz_per_k * kelvin[k])
+        real += cos(phase)
+        imaginary += sin(phase)
+    return complex(real / kelvin.size, imaginary / kelvin.size)
+
+
+@compiled
+def _scan(
+    image: NDArray[np.complex128],
+    magnitude: NDArray[np.float32],
+    hz: NDArray[np.float32],
+    kelvin: NDArray[np.float32],
+    constants: tuple[float, float, float],
+) -> None:
+    """Add all cells to an image whose second axis is the readout: equations (1) to (3)."""
+    rad_per_hz, hz_per_k, pixels_per_hz = constants
+    lines, cells = magnitude.shape
+    n = lines // image.shape[0]
+    shift = np.empty(cells)
+    for line in range(lines):
+        for cell in range(cells):
+            heat = hz_per_k * kelvin[line, cell].mean()
+            shift[cell] = pixels_per_hz * (hz[line, cell] + heat)
+        for cell in range(cells):
+            if magnitude[line, cell] > 0.0:
+                phasor = _mean_phasor(hz[line, cell], kelvin[line, cell], rad_per_hz, hz_per_k)
+                first = cell / n + 0.5 * (shift[max(cell - 1, 0)] + shift[cell])
+                last = (cell + 1) / n + 0.5 * (shift[cell] + shift[min(cell + 1, cells - 1)])
+                signal = magnitude[line, cell] * phasor / (n * n)
+                _deposit(image[line // n], signal, first, last)
+
+
+def acquire(
+    anatomy: SliceAnatomy,
+    protocol: Protocol,
+    temperature_change_k: ArrayLike,
+    *,
+    drift_ppm: ArrayLike = 0.0,
+    motion_m: tuple[float, float] = (0.0, 0.0),
+    rng: np.random.Generator,
+) -> NDArray[np.complex64]:
+    """Take one image of a slice.
+
+    Parameters
+    ----------
+    anatomy
+        The object.
+    protocol
+        How it is imaged; unheated reference brain has magnitude 1, the noise of each channel
+        1 / ``protocol.snr``.
+    temperature_change_k
+        True temperature minus that of the unheated object, averaged over the frame time, K.
+        Shape (nx, ny), or (m nx, m ny) at ``anatomy.geometry.points(subsamples=m)`` with m a
+        divisor of ``anatomy.subsamples``, or with a third axis: points through the thickness.
+    drift_ppm
+        Change of the field, ppm: one number, or (at the middle, per metre along axis 0, per
+        metre along axis 1).
+    motion_m
+        Shift of the head in the plane along axes 0 and 1, m; it takes its field with it.
+    rng
+        Source of the noise.
+
+    Returns
+    -------
+    NDArray
+        Shape (nx, ny), complex64.
+
+    Raises
+    ------
+    SettingsError, ImageError, GeometryError
+        When protocol, anatomy and temperature do not fit together, or something is NaN.
+    """
+    anatomy.geometry.require(protocol)
+    kelvin = _cells_of(anatomy, temperature_change_k)
+    hz = _frequency(anatomy, protocol, drift_ppm)
+    image = _moved(_displaced(anatomy, protocol, hz, kelvin), protocol, motion_m)
+    image *= np.exp(1j * anatomy.receive_phase)
+    image += _bath(anatomy, protocol, rng)
+    noise = rng.standard_normal((2, *image.shape)) / protocol.snr
+    result: NDArray[np.complex64] = (image + noise[0] + 1j * noise[1]).astype(np.complex64)
+    return result
+
+
+def _cells_of(anatomy: SliceAnatomy, temperature_change_k: ArrayLike) -> NDArray[np.float32]:
+    """Return the temperature change of each cell, shape (n nx, n ny, through)."""
+    kelvin = np.asarray(temperature_change_k, dtype=np.float32)
+    nx, ny = anatomy.geometry.shape
+    n = anatomy.subsamples
+    kelvin = kelvin[..., None] if kelvin.ndim == 2 else kelvin
+    m = kelvin.shape[0] // nx if kelvin.ndim == 3 else 0
+    if m < 1 or n % m or kelvin.shape[:2] != (m * nx, m * ny):
+        raise ImageError(
+            f"A temperature of shape {np.shape(temperature_change_k)} does not fit a slice of "
+            f"({nx}, {ny}) voxels with {n} cells each way; give it at 1 to {n} points per voxel, "
+            f"a divisor of {n}."
+        )
+    if not np.isfinite(kelvin).all():
+        raise ImageError("The temperature of a virtual scan holds NaN or infinity.")
+    return np.ascontiguousarray(kelvin.repeat(n // m, axis=0).repeat(n // m, axis=1))
+
+
+def _frequency(
+    anatomy: SliceAnatomy, protocol: Protocol, drift_ppm: ArrayLike
+) -> NDArray[np.float32]:
+    """Return the offset of each cell without heat, Hz: the first part of equation (1)."""
+    drift = np.atleast_1d(np.asarray(drift_ppm, dtype=np.float64))
+    if drift.shape not in {(1,), (3,)} or not np.isfinite(drift).all():
+        raise SettingsError(
+            f"The drift must be one finite number or three (ppm, ppm/m, ppm/m), not {drift.tolist()}."
+        )
+    ppm = anatomy.off_resonance_ppm + np.float32(drift[0])
+    if drift.size == 3:
+        rows, columns = (
+            np.linspace(-0.5, 0.5, count) * count * protocol.pixel_m / anatomy.subsamples
+            for count in ppm.shape
+        )
+        ppm = ppm + drift[1] * rows[:, None] + drift[2] * columns[None, :]
+    return (ppm * (protocol.larmor_hz * 1e-6)).astype(np.float32)
+
+
+def _magnitude(anatomy: SliceAnatomy, protocol: Protocol) -> NDArray[np.float32]:
+    """Return the magnitude of each cell; a linear gradient through the slice dephases it."""
+    reference = gradient_echo_signal(Tissue.BRAIN, protocol)
+    scalp = gradient_echo_signal(Tissue.SCALP, protocol) / reference
+    # Turns of phase from face to face; sin(πx)/(πx) is the mean phasor over the thickness.
+    turns = (
+        anatomy.through_gradient_ppm_per_m
+        * (protocol.larmor_hz * 1e-6 * protocol.slice_thickness_m * protocol.echo_time_s)
+    )  # fmt: skip
+    tissue = anatomy.brain * anatomy.texture + np.float32(scalp) * anatomy.scalp
+    magnitude: NDArray[np.float32] = (tissue * np.abs(np.sinc(turns))).astype(np.float32)
+    return magnitude
+
+
+def _displaced(
+    anatomy: SliceAnatomy,
+    protocol: Protocol,
+    hz: NDArray[np.float32],
+    kelvin: NDArray[np.float32],
+) -> ComplexArray:
+    magnitude = _magnitude(anatomy, protocol)
+    image = np.zeros(anatomy.geometry.shape, np.complex128)
+    if protocol.readout_axis == 0:
+        image = np.ascontiguousarray(image.T)
+        magnitude, hz = (np.ascontiguousarray(a.T) for a in (magnitude, hz))
+        kelvin = np.ascontiguousarray(kelvin.transpose(1, 0, 2))
+    constants = (protocol.radians_per_hz, protocol.hz_per_k, protocol.pixels_per_hz)
+    _scan(image, magnitude, hz, kelvin, constants)
+    return image.T.copy() if protocol.readout_axis == 0 else image
+
+
+def _moved(
+    image: ComplexArray, protocol: Protocol, motion_m: tuple[float, float]
+) -> ComplexArray:
+    """Shift an image by the Fourier shift theorem."""
+    if not np.isfinite(motion_m).all() or np.shape(motion_m) != (2,):
+        raise SettingsError(
+            f"A motion is two finite distances along the axes of the image (m), not {motion_m}."
+        )
+    if not any(motion_m):
+        return image
+    spectrum = np.fft.fft2(image)
+    for axis, distance in enumerate(motion_m):
+        turns = np.fft.fftfreq(image.shape[axis]) * (distance / protocol.pixel_m)
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        spectrum *= np.exp(-1j * tau * turns).reshape(shape)
+    moved: ComplexArray = np.fft.ifft2(spectrum)
+    return moved
+
+
+def _bath(anatomy: SliceAnatomy, protocol: Protocol, rng: np.random.Generator) -> ComplexArray:
+    """Return the water bath: a magnitude with a smooth phase that is new in each frame."""
+    reference = gradient_echo_signal(Tissue.BRAIN, protocol)
+    magnitude = gradient_echo_signal(Tissue.WATER, protocol) / reference
+    nx, ny = anatomy.geometry.shape
+    constant, along, across = rng.uniform(-np.pi, np.pi, 3)
+    phase = (
+        constant
+        + 3 * along * np.linspace(-1, 1, nx)[:, None]
+        + 3 * across * np.linspace(-1, 1, ny)[None, :]
+    )
+    bath: ComplexArray = magnitude * anatomy.voxel_mean(anatomy.water) * np.exp(1j * phase)
+    return bath

@@ -1,0 +1,523 @@
+"""Checks of the controller: the whole table, random treatments against an independent witness.
+
+``Bench`` is the smallest plant that can be treated: closed forms instead of a head. ``Witness``
+knows nothing of the controller's guards or state; it judges what was shown and what was answered.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+
+from insonate.control import AutomaticOperator, ControllerState, ControlSettings, initial_state
+from insonate.control.step import step
+from insonate.control.table import TABLE, TRIGGERS, next_state
+from insonate.core import Frame
+from insonate.events import Decision, Observation, State, Verb
+from insonate.events.documents import (
+    ArrayReading,
+    CavitationReading,
+    ClockTick,
+    CommandRefused,
+    CoolingReading,
+    ModelEstimate,
+    OperatorCommand,
+    PatientReport,
+    Point,
+    PowerSet,
+    Resteered,
+    SonicationReviewed,
+    StateChanged,
+    TemperatureFrame,
+)
+from insonate.plan import PEAK_GOALS_DEGC, Prescription, Sonication, Stage, Target
+from insonate.verification.check import Check, at_least, at_most
+
+Step = Callable[
+    [ControllerState, float, Observation, ControlSettings],
+    tuple[ControllerState, tuple[Decision, ...]],
+]
+
+AFFINE = (1e-3, 0.0, 0.0, 0.0, 0.0, 1e-3, 0.0, 0.0, 0.0, 0.0, 3e-3, 0.0, 0.0, 0.0, 0.0, 1.0)
+BODY_DEGC = 37.0
+
+
+def prescription() -> Prescription:
+    """Return a plain prescription for the bench: align, verify, treat."""
+    target = Target("bench", np.zeros(3), Frame.CT, 1e-3, "bench of the controller's checks")
+    sonications = (
+        Sonication(Stage.ALIGN, 250.0, 10.0),
+        Sonication(Stage.VERIFY, 400.0, 12.0),
+        Sonication(Stage.TREAT, 700.0, 15.0),
+    )
+    return Prescription(target, sonications, PEAK_GOALS_DEGC)
+
+
+@dataclass
+class Bench:
+    """A plant of closed forms: a focus that heats as ln(1 + t/τ), a skull with one time constant.
+
+    Parameters
+    ----------
+    k_per_w
+        Rise at the focus per watt and unit of ln(1 + t/τ), K/W.
+    offset_m
+        Where the focus lies off the target before steering, m.
+    skull_k_per_kj
+        Rise of the skull per kilojoule, K/kJ; the scalp has half of it.
+    noise_k
+        Standard deviation of the measured peak, K.
+    """
+
+    k_per_w: float = 0.0125
+    offset_m: Point = (1.6e-3, -0.4e-3, 0.3e-3)
+    skull_k_per_kj: float = 0.6
+    noise_k: float = 0.3
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(6))
+    tau_s: float = 1.45
+    skull_s: float = 70.0
+    frame_s: float = 3.4
+    time_s: float = 0.0
+    power_w: float = 0.0
+    off_at_s: float | None = None
+    sonication: int = 0
+    started_s: float = 0.0
+    rise_k: float = 0.0
+    skull_rise_k: float = 0.0
+    steered_m: Point = (0.0, 0.0, 0.0)
+    frame: int = 0
+    dose: float = 0.0
+    middle_rise_k: float = 0.0
+    """Rise in the middle of the latest tick: a frame shows about that."""
+
+    def obey(self, decision: Decision) -> None:
+        """Do what a decision asks of drive and steering."""
+        if isinstance(decision, Resteered):
+            self.steered_m = decision.total_m
+        if not isinstance(decision, PowerSet):
+            return
+        if decision.power_w > 0.0 and self.power_w == 0.0:
+            self.sonication, self.started_s = decision.sonication, self.time_s
+            self.frame, self.dose, self.rise_k = 0, 0.0, 0.0
+        self.power_w, self.off_at_s = decision.power_w, decision.off_at_s
+
+    def advance(self, by_s: float) -> None:
+        """Let time pass: heat while power is on, cool otherwise."""
+        before_k = self.rise_k
+        self.time_s += by_s
+        self.skull_rise_k *= math.exp(-by_s / self.skull_s)
+        if self.power_w > 0.0:
+            since = self.time_s - self.started_s
+            gain = math.log1p(since / self.tau_s) - math.log1p(
+                max(0.0, since - by_s) / self.tau_s
+            )
+            self.rise_k += self.k_per_w * self.power_w * gain
+            self.skull_rise_k += self.skull_k_per_kj * self.power_w * by_s * 1e-3
+        else:
+            self.rise_k *= math.exp(-by_s / 8.0)
+        self.middle_rise_k = (before_k + self.rise_k) / 2.0
+        degc = BODY_DEGC + self.rise_k
+        self.dose += (0.5 if degc >= 43.0 else 0.25) ** (43.0 - degc) * by_s / 60.0
+
+    def readings(self) -> tuple[Observation, ...]:
+        """Return what every channel shows now."""
+        lag = max(0.0, self.power_w)
+        return (
+            CoolingReading(water_degc=16.0, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0),
+            CavitationReading(subharmonic_db=0.5, ultraharmonic_db=0.2, broadband_db=0.1),
+            self.estimate(),
+            ArrayReading(power_w=lag, faulty_elements=3, reflected_share=0.05),
+            self.show(),
+        )
+
+    def estimate(self) -> ModelEstimate:
+        """Return what a perfect thermal model would say."""
+        return ModelEstimate(
+            skull_max_degc=36.0 + self.skull_rise_k,
+            scalp_max_degc=30.0 + self.skull_rise_k / 2.0,
+            skull_dose_cem43=0.0,
+            scalp_dose_cem43=0.0,
+            skull_rise_k_per_kj=self.skull_k_per_kj,
+            scalp_rise_k_per_kj=self.skull_k_per_kj / 2.0,
+            focus_degc=BODY_DEGC + self.rise_k,
+        )
+
+    def show(self) -> TemperatureFrame:
+        """Return the thermometry frame that ends now."""
+        self.frame += 1
+        x, y, z = (float(a + b) for a, b in zip(self.offset_m, self.steered_m, strict=True))
+        peak = BODY_DEGC + self.middle_rise_k + float(self.rng.normal(0.0, self.noise_k))
+        return TemperatureFrame(
+            sonication=self.sonication,
+            frame=self.frame,
+            start_s=max(0.0, self.time_s - self.frame_s),
+            end_s=self.time_s,
+            orientation="axial",
+            readout_axis=0,
+            slice_affine=AFFINE,
+            baseline_degc=BODY_DEGC,
+            peak_degc=peak,
+            mean_degc=peak - 0.5,
+            sigma_k=self.noise_k,
+            off_target_degc=38.0,
+            peak_dose_cem43=self.dose,
+            off_target_dose_cem43=0.01,
+            focus_offset_m=(x, y, z) if self.rise_k > 2.0 else None,
+            focus_sigma_m=0.2e-3 if self.rise_k > 2.0 else None,
+            usable_share=0.9,
+            drift_k=0.0,
+        )
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A treatment of the bench: the last state, every decision, and the time it took, s."""
+
+    state: ControllerState
+    decisions: tuple[Decision, ...]
+    time_s: float
+
+
+def treat(
+    bench: Bench, settings: ControlSettings | None = None, *, tick_s: float = 0.0
+) -> Treated:
+    """Let the automatic operator treat the bench until it is finished, or for a day."""
+    settings = settings or ControlSettings(frame_time_s=bench.frame_s)
+    tick_s = tick_s or bench.frame_s
+    state, operator = initial_state(settings, prescription()), AutomaticOperator(settings)
+    told: list[Decision] = []
+    last: tuple[Decision, ...] = ()
+    state, _ = step(state, 0.0, PatientReport(), settings)
+    while state.state is not State.FINISHED and bench.time_s < 86400.0:
+        command = operator(state, last, bench.time_s)
+        seen = (command,) if command is not None else _passing(bench, tick_s)
+        for observation in seen:
+            state, last = step(state, bench.time_s, observation, settings)
+            told.extend(last)
+            for decision in last:
+                bench.obey(decision)
+    return Treated(state, tuple(told), bench.time_s)
+
+
+def _passing(bench: Bench, tick_s: float) -> tuple[Observation, ...]:
+    """Return what is seen after one more tick, no later than the drive's own end."""
+    off_at = bench.off_at_s if bench.power_w > 0.0 else None
+    bench.advance(tick_s if off_at is None else min(tick_s, max(1e-3, off_at - bench.time_s)))
+    return bench.readings()
+
+
+# --- the witness -------------------------------------------------------------------------------
+
+
+@dataclass
+class Witness:
+    """Judges a treatment from what was shown and answered alone; counts what must never be."""
+
+    settings: ControlSettings
+    power_w: float = 0.0
+    since_s: float = 0.0
+    off_at_s: float = math.inf
+    energy_j: float = 0.0
+    sonicating: bool = False
+    done: frozenset[str] = frozenset()
+    faults: list[str] = field(default_factory=list)
+    review: SonicationReviewed | None = None
+
+    def judge(
+        self, time_s: float, observation: Observation, decisions: tuple[Decision, ...]
+    ) -> None:
+        """Judge one step."""
+        self._deliver(time_s)
+        for decision in decisions:
+            self._follow(time_s, decision)
+        if self.power_w > 0.0 and not self.sonicating:
+            self.faults.append("power on outside of sonicating")
+        danger = _danger(observation, self.settings)
+        if self.power_w > 0.0 and danger:
+            self.faults.append(f"power on although {danger}")
+        if self.energy_j > self.settings.limits.energy.value * (1.0 + 1e-9):
+            self.faults.append("energy above its cap")
+
+    def _deliver(self, time_s: float) -> None:
+        until = min(time_s, self.off_at_s)
+        self.energy_j += self.power_w * max(0.0, until - self.since_s)
+        self.since_s = max(self.since_s, until)
+
+    def _follow(self, time_s: float, decision: Decision) -> None:
+        match decision:
+            case StateChanged():
+                self.sonicating = decision.after is State.SONICATING
+                self._throw_back(decision)
+            case Resteered():
+                self.done = frozenset()
+            case SonicationReviewed():
+                self.review = decision
+            case PowerSet():
+                self._drive(time_s, decision)
+
+    def _throw_back(self, change: StateChanged) -> None:
+        confirmed = str(Verb.CONFIRM), "confirmed while held"
+        if change.trigger in confirmed and self.review is not None and self.review.stage_done:
+            self.done |= {self.review.stage}
+        if change.trigger == Verb.POSITION or change.after is State.PLANNED:
+            self.done = frozenset()
+
+    def _drive(self, time_s: float, told: PowerSet) -> None:
+        started = told.power_w > 0.0 and self.power_w == 0.0
+        if started:
+            self.energy_j, self.since_s = 0.0, time_s
+        if told.power_w > self.settings.limits.power.value:
+            self.faults.append("power above its cap")
+        if told.power_w > 0.0 and told.off_at_s is None:
+            self.faults.append("power on without an end")
+        self.power_w, self.off_at_s = told.power_w, told.off_at_s or math.inf
+
+    def start(self, stage: Stage) -> None:
+        """Judge the start of a sonication of ``stage``."""
+        needed = {Stage.ALIGN: set(), Stage.VERIFY: {"align"}, Stage.TREAT: {"align", "verify"}}
+        if not needed[stage] <= self.done:
+            self.faults.append(f"{stage} before its stages were done")
+
+
+def _danger(observation: Observation, settings: ControlSettings) -> str:
+    """Return what in one observation forbids power, by the limits alone."""
+    limits, bad = settings.limits, False
+    match observation:
+        case TemperatureFrame(peak_degc=hot, off_target_dose_cem43=dose):
+            bad = hot > limits.focal_temperature.value or dose > limits.off_target_dose.value
+        case CoolingReading(water_degc=warm, flow_l_per_min=flow):
+            bad = warm > limits.water_temperature.value or flow < limits.water_flow.value
+        case CavitationReading(broadband_db=loud):
+            bad = loud > limits.cavitation_stop.value
+        case ModelEstimate(skull_max_degc=skull, scalp_max_degc=scalp):
+            bad = (
+                skull > limits.skull_temperature.value or scalp > limits.scalp_temperature.value
+            )
+        case PatientReport(stop_pressed=pressed, can_communicate=speaks):
+            bad = pressed or not speaks
+        case OperatorCommand(verb=verb):
+            bad = verb in {Verb.STOP, Verb.PAUSE, Verb.ABORT}
+    return f"the latest {observation.kind} forbids it" if bad else ""
+
+
+# --- random treatments -------------------------------------------------------------------------
+
+
+@dataclass
+class Scene:
+    """A moment of a treatment: what the controller remembers, the plant, the witness."""
+
+    state: ControllerState
+    bench: Bench
+    witness: Witness
+    last: tuple[Decision, ...] = ()
+
+    def copy(self) -> "Scene":
+        """Return an independent copy; what is frozen is shared."""
+        witness = replace(self.witness, faults=list(self.witness.faults))
+        return Scene(self.state, replace(self.bench), witness, self.last)
+
+    def show(
+        self, observation: Observation, controller: Step, time_s: float | None = None
+    ) -> None:
+        """Show one observation to the controller, and let plant and witness see the answer."""
+        settings, before = self.witness.settings, self.state.sonication
+        now = self.bench.time_s if time_s is None else time_s
+        self.state, self.last = controller(self.state, now, observation, settings)
+        self.witness.judge(self.state.time_s, observation, self.last)
+        if self.state.sonication > before and self.state.exposure is not None:
+            self.witness.start(self.state.exposure.stage)
+        for decision in self.last:
+            self.bench.obey(decision)
+
+
+def course(*, controller: Step = step, tick_s: float = 3.4) -> list[Scene]:
+    """Return every moment of the usual treatment of the bench, as scenes to start from."""
+    settings = ControlSettings()
+    operator = AutomaticOperator(settings)
+    scene = Scene(initial_state(settings, prescription()), Bench(), Witness(settings))
+    scenes = []
+    while scene.state.state is not State.FINISHED:
+        scenes.append(scene.copy())
+        command = operator(scene.state, scene.last, scene.bench.time_s)
+        seen = (command,) if command is not None else _passing(scene.bench, tick_s)
+        for observation in (PatientReport(), *seen):
+            scene.show(observation, controller)
+    return scenes
+
+
+def random_treatment(
+    rng: np.random.Generator, scene: Scene, steps: int, controller: Step = step
+) -> list[str]:
+    """Return what went wrong in a random treatment from ``scene`` on: usual course, much trouble."""
+    operator = AutomaticOperator(scene.witness.settings)
+    scene.bench.rng = rng
+    scene.bench.k_per_w *= float(rng.uniform(0.3, 3.0))
+    for _ in range(steps):
+        command = operator(scene.state, scene.last, scene.bench.time_s)
+        for observation in _random_view(rng, scene.bench, command):
+            lost = rng.random() < 0.002
+            scene.show(observation, controller, scene.bench.time_s - 5.0 if lost else None)
+    scene.show(OperatorCommand(verb=Verb.STOP, who="witness"), controller)
+    return scene.witness.faults
+
+
+def _random_view(
+    rng: np.random.Generator, bench: Bench, command: OperatorCommand | None
+) -> tuple[Observation, ...]:
+    """Return what is seen next: the usual, or one of many troubles."""
+    dice = rng.random()
+    if dice < 0.04:
+        verb = list(Verb)[int(rng.integers(len(Verb)))]
+        power = float(rng.uniform(0.0, 3000.0)) if rng.random() < 0.5 else None
+        return (OperatorCommand(verb=verb, who="random", why="random", power_w=power),)
+    if command is not None:
+        return (PatientReport(), command)
+    quiet = bench.power_w == 0.0 and bench.sonication > 0
+    bench.advance(
+        float(rng.choice([0.5, 3.4, 60.0])) if quiet else float(rng.choice([0.2, 1.0, 3.4]))
+    )
+    if dice < 0.10:
+        return (_trouble(rng, bench),)
+    return (PatientReport(), *bench.readings())
+
+
+def _trouble(rng: np.random.Generator, bench: Bench) -> Observation:
+    """Return one bad observation."""
+    size = float(rng.uniform(0.0, 30.0))
+    found: tuple[Observation, ...] = (
+        PatientReport(stop_pressed=True),
+        PatientReport(can_communicate=False),
+        PatientReport(symptom="dysarthria", severity="severe"),
+        CoolingReading(water_degc=10.0 + size, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0),
+        CoolingReading(water_degc=15.0, flow_l_per_min=size / 10.0, dissolved_oxygen_ppm=1.0),
+        CavitationReading(subharmonic_db=0.0, ultraharmonic_db=0.0, broadband_db=size),
+        bench.estimate().model_copy(update={"skull_max_degc": 35.0 + size}),
+        bench.show().model_copy(update={"peak_degc": 40.0 + size}),
+        bench.show().model_copy(update={"off_target_dose_cem43": size}),
+        bench.show().model_copy(update={"usable_share": size / 30.0}),
+        ArrayReading(power_w=bench.power_w, faulty_elements=int(size * 4), reflected_share=0.1),
+        ArrayReading(power_w=bench.power_w + 100.0, faulty_elements=0, reflected_share=0.1),
+        ClockTick(),
+    )
+    return found[int(rng.integers(len(found)))]
+
+
+def violations(
+    count: int, *, seed: int = 6, steps: int = 16, controller: Step = step
+) -> list[str]:
+    """Return everything that ``count`` random treatments did that must never be.
+
+    Each starts at a random moment of the usual course, so that every stage is met.
+    """
+    rng, scenes = np.random.default_rng(seed), course(controller=controller)
+    starts = (scenes[int(rng.integers(len(scenes)))].copy() for _ in range(count))
+    return [
+        fault for scene in starts for fault in random_treatment(rng, scene, steps, controller)
+    ]
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def table_mismatches(controller: Step = step) -> int:
+    """Return in how many (state, verb) pairs the controller does not do as the table says.
+
+    Each state is set up bare, without proposal, approval or review: a legal verb may then still
+    be refused by what it needs, but never go elsewhere; an illegal one is refused, unchanged.
+    """
+    settings = ControlSettings()
+    bare = initial_state(settings, prescription())
+    wrong = 0
+    for state in State:
+        for verb in Verb:
+            start = replace(bare, state=state)
+            command = OperatorCommand(verb=verb, who="table", why="table")
+            after, decisions = controller(start, 0.0, command, settings)
+            legal = next_state(state, verb)
+            refused = any(isinstance(d, CommandRefused) and d.why for d in decisions)
+            wrong += not (
+                after.state in {state, legal} if legal else refused and after.state is state
+            )
+    return wrong
+
+
+def reachable_without(forbidden: set[tuple[State, object]]) -> set[State]:
+    """Return the states that the table reaches from PLANNED without the forbidden steps."""
+    seen, todo = {State.PLANNED}, [State.PLANNED]
+    while todo:
+        state = todo.pop()
+        for trigger, after in TABLE[state].items():
+            if (state, trigger) not in forbidden and after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return seen
+
+
+def step_time_s(count: int, quantile: float) -> float:
+    """Return a quantile of the time that a frame takes to be answered under power, s."""
+    settings, bench = ControlSettings(maximum_duration_s=30.0), Bench()
+    state = _sonicating(bench, settings)
+    times = []
+    for _ in range(count):
+        frame = bench.show()
+        began = perf_counter()
+        step(state, bench.time_s, frame, settings)
+        times.append(perf_counter() - began)
+    return float(np.quantile(times, quantile))
+
+
+def _sonicating(bench: Bench, settings: ControlSettings) -> ControllerState:
+    """Return the bench's first sonication, half a second after power went on."""
+    state, operator = initial_state(settings, prescription()), AutomaticOperator(settings)
+    for observation in (PatientReport(), *bench.readings()):
+        state, _ = step(state, 0.0, observation, settings)
+    while state.state is not State.SONICATING:
+        command = operator(state, (), 0.0)
+        state, decisions = step(state, 0.0, command or ClockTick(), settings)
+        for decision in decisions:
+            bench.obey(decision)
+    bench.advance(0.5)
+    return state
+
+
+def checks() -> Iterator[Check]:
+    """Yield every number of the controller's area."""
+    own = "the table of states and triggers"
+    yield at_most(
+        "control", "(state, verb) pairs not as the table says", table_mismatches(), 0, "1", own
+    )
+    unarmed = {(state, Verb.APPROVE) for state in State}
+    reached = State.SONICATING in reachable_without({*unarmed})
+    yield at_most("control", "ways to power without an approval", reached, 0, "1", own)
+    ends = sum(next_state(State.FINISHED, trigger) is not None for trigger in TRIGGERS)
+    yield at_most("control", "ways out of finished", ends, 0, "1", own)
+    yield at_most(
+        "control", "violations in 2,000 random treatments", len(violations(2000)), 0, "1",
+        "an independent witness: limits, order of stages, power off after every stop",
+    )  # fmt: skip
+    yield at_most(
+        "control", "frame in to decision, 99th percentile", step_time_s(2000, 0.99) * 1e3, 50.0, "ms",
+        "power off within 50 ms of the event",
+    )  # fmt: skip
+    yield from _treatment_checks()
+
+
+def _treatment_checks() -> Iterator[Check]:
+    """Yield what the automatic operator reaches on the bench, and where it may not."""
+    bench = "a bench of closed forms: focus 1.7 mm off, ln(1 + t/τ) heating"
+    good = treat(Bench())
+    yield at_least("control", "bench: lesion made", good.state.lesion, 1, "1", bench)
+    hottest = good.state.worst.focal_temperature
+    yield at_most("control", "bench: hottest measured focus", hottest, 60.0, "degC", bench)
+    again = treat(Bench())
+    same = good.decisions == again.decisions
+    yield at_least("control", "bench: decisions repeated bit for bit", same, 1, "1", bench)
+    hard = treat(Bench(k_per_w=0.004, skull_k_per_kj=1.5))
+    yield at_most("control", "hard skull: lesion made", hard.state.lesion, 0, "1", bench)
+    worst = hard.state.worst.skull_temperature
+    yield at_most("control", "hard skull: hottest skull", worst, 47.0, "degC", bench)
+    said = "cannot be reached" in hard.state.unreachable
+    yield at_least("control", "hard skull: the reason is said", said, 1, "1", bench)
