@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from insonate.control.guards import GUARDS, Look, cem43_of_ramp, refusals
+from insonate.control.guards import GUARDS, refusals
+from insonate.control.look import Look, cem43_of_ramp
 from insonate.control.state import Readings
 from insonate.control.table import Cause
 from insonate.events import State

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from insonate.control import ports
 from insonate.control.regulator import (
     ceilings,
     end_degc,
@@ -22,6 +23,7 @@ from insonate.control.regulator import (
     still_warm,
     wanted,
 )
+from insonate.control.review import accept, cold
 from insonate.control.state import (
     ControlSettings,
     Exposure,
@@ -33,7 +35,7 @@ from insonate.control.state import (
 from insonate.core import SettingsError
 from insonate.events.documents import ModelEstimate
 from insonate.plan import PEAK_GOALS_DEGC, Prescription, Sonication, Stage
-from insonate.verification.control import prescription
+from insonate.verification.control import Bench, prescription
 
 SETTINGS = ControlSettings()
 
@@ -276,3 +278,21 @@ def test_impossible_settings_are_refused_with_a_sentence(changes, word):
 def test_a_prescription_without_power_is_refused(wrong):
     with pytest.raises(SettingsError, match="prescription"):
         initial_state(SETTINGS, Prescription(prescription().target, wrong, PEAK_GOALS_DEGC))
+
+
+def test_without_a_review_or_a_model_nothing_is_accepted_or_cooled():
+    assert accept(state(), SETTINGS) == (state(), ())
+    assert cold(state()) == state()
+
+
+def test_the_bench_s_readings_are_what_the_ports_ask_for():
+    class Bed:
+        def water(self):
+            return Bench().readings()[0]
+
+        def cavitation(self):
+            return Bench().readings()[1]
+
+    bed: ports.CoolingPort = Bed()
+    assert bed.water().kind == "cooling_reading"
+    assert bed.cavitation().kind == "cavitation_reading"

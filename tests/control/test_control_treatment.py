@@ -20,10 +20,10 @@ from insonate.verification import control
 from insonate.verification.control import (
     Bench,
     Witness,
-    _passing,
     _trouble,
     checks,
     course,
+    passing,
     random_treatment,
     treat,
     violations,
@@ -45,7 +45,7 @@ class RandomTreatment(RuleBasedStateMachine):
     def the_usual(self, tick):
         scene = self.scene
         command = self.operator(scene.state, scene.last, scene.bench.time_s)
-        seen = (command,) if command is not None else _passing(scene.bench, tick)
+        seen = (command,) if command is not None else passing(scene.bench, tick)
         for observation in (PatientReport(), *seen):
             scene.show(observation, step)
 

@@ -47,7 +47,9 @@ def nifti_of(volume: Volume, path: Path) -> Path:
     return save_nifti(path, np.asarray(volume.array), affine)
 
 
-def dicom_slice(stored: np.ndarray, position_mm, number: int, series: str, **tags) -> FileDataset:
+def dicom_slice(
+    stored: np.ndarray, position_mm, number: int, series: str, **tags
+) -> FileDataset:
     """Return one CT slice; ``stored`` is (rows, columns), HU + 1024."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage

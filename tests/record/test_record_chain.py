@@ -40,7 +40,7 @@ from insonate.record import (
 )
 from insonate.record import arrays as arrays_module
 from insonate.record.arrays import load, npy_head, portable, reference, store
-from insonate.record.lines import canonical, header
+from insonate.record.lines import _link, canonical, header
 from insonate.verification.record import (
     checks,
     is_found,
@@ -79,7 +79,7 @@ def test_what_is_written_is_read_again_exactly(written):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(0.0, 1e9), st.text())
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=30, deadline=None)
 def test_every_float_and_text_survives_bit_for_bit(value, time_s, text):
     with tempfile.TemporaryDirectory() as name:
         with Recorder(Path(name)) as recorder:
@@ -126,13 +126,13 @@ def test_what_numpy_writes_itself_is_the_same_bytes(tmp_path):
 # --- cut ---
 
 
-def test_cut_at_every_byte_nothing_acknowledged_is_lost(written):
-    folder, told = written
+def test_cut_at_every_byte_nothing_acknowledged_is_lost(tmp_path):
+    folder, told = tmp_path, sample_record(tmp_path, 0)
     assert lost_by_cutting(folder, told) == 0
 
 
-def test_the_check_of_cuts_finds_a_reader_that_drops_the_last_event(written):
-    folder, told = written
+def test_the_check_of_cuts_finds_a_reader_that_drops_the_last_event(tmp_path):
+    folder, told = tmp_path, sample_record(tmp_path, 0)
     assert lost_by_cutting(folder, told, lambda path: read_events(path)[:-1]) > 0
     assert lost_by_cutting(folder, told, lambda path: told) > 0
 
@@ -260,8 +260,6 @@ def test_a_reference_of_another_type_is_not_believed(written):
 
 def rewritten(folder, events):
     """Write a record whose chain is right and whose events are not."""
-    from insonate.record.lines import _link
-
     first = header()
     text, previous = first.text, first.digest
     for content in events:
@@ -316,9 +314,9 @@ def test_two_writers_are_impossible(tmp_path):
 def test_a_finished_or_damaged_record_is_never_written_over(written):
     folder, told = written
     before = (folder / "events.jsonl").read_bytes()
-    with pytest.raises(RecordError, match="finished record of 8 events"):
+    with pytest.raises(RecordError, match="finished record of 6 events"):
         Recorder(folder)
-    assert len(told) == 8
+    assert len(told) == 6
     damaged = before.replace(b"bench", b"BENCH", 1)
     (folder / "events.jsonl").write_bytes(damaged)
     with pytest.raises(RecordError, match="damaged record"):
@@ -512,7 +510,8 @@ def test_the_digest_is_that_of_the_array(written):
 
 
 def test_all_checks_of_the_area_pass(monkeypatch):
-    monkeypatch.setattr("insonate.verification.record.unfound_changes", lambda *args: 0)
+    for tested_above in ("unfound_changes", "lost_by_cutting"):
+        monkeypatch.setattr(f"insonate.verification.record.{tested_above}", lambda *args: 0)
     assert all(check.passed for check in checks())
 
 

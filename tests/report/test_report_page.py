@@ -316,3 +316,22 @@ def test_path_that_cannot_be_written_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot be written"):
         render_report(empty_record(), tmp_path / "file" / "report.html")
+
+
+def test_limits_that_only_the_truth_crossed_are_told():
+    hot = Exposure("treat", 900.0, 16.0, 22.5)
+    record = treatment_record(TreatmentOptions(exposures=(hot,)))
+    record = MemoryRecord(record.events, {})
+    crossed = [t.name for t in summarise(record).truth if t.kept is False]
+    assert crossed == ["focal_temperature"]
+    assert "in truth, limits were crossed: focal temperature 60.9 °C" in render_page(record)
+
+
+def test_limits_that_the_truth_kept_are_not_told(record, page):
+    assert all(t.kept for t in summarise(record).truth)
+    assert "limits were crossed" not in page
+
+
+def test_measured_lesion_stands_outside_the_box_of_truth(page):
+    assert page.index('id="lesion-measured"') < page.index('<section id="known"')
+    assert page.index('id="lesion-true"') > page.index('<section id="known"')

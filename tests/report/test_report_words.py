@@ -56,5 +56,7 @@ def test_small_words():
     assert words.clock(125.4) == "2:05"
     assert words.dose(99.94) == "99.9"
     assert words.dose(1234.5) == "1234"
+    assert words.dose(1_079_590.0) == "1.1 × 10⁶"
+    assert words.prose("It is 61.08 degC now.") == "It is 61.08 °C now."
     assert words.plural(1, "array") == "1 array"
     assert words.plural(2, "array") == "2 arrays"

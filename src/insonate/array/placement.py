@@ -10,6 +10,7 @@ from insonate.core import Frame, GeometryError, Transform
 from insonate.core.arrays import frozen
 from insonate.core.frames import require_frame
 
+
 @dataclass(frozen=True, eq=False)
 class Placement:
     """How the array is placed round a head.

@@ -9,51 +9,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from insonate.control.look import (
+    Look,
+    above,
+    cem43_of_ramp,
+    scalp_ahead,
+    shown_under_power,
+    skull_ahead,
+)
 from insonate.control.observing import loudest_db
 from insonate.control.regulator import next_frame_degc
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.state import ControllerState, ControlSettings
 from insonate.control.table import Cause
-from insonate.core import Quantity
-from insonate.events.documents import TemperatureFrame
-from insonate.events.states import State
 from insonate.plan import Stage
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the guards look at: the state now, and the power that is on or asked for."""
-
-    state: ControllerState
-    settings: ControlSettings
-
-    @property
-    def exposure(self) -> Exposure | None:
-        """The sonication that runs, or None while power is off."""
-        return self.state.exposure if self.state.state is State.SONICATING else None
-
-    @property
-    def power_w(self) -> float:
-        """Power that is on, or that was approved, W."""
-        if self.exposure is not None:
-            return self.exposure.power_w
-        return self.state.approved.power_w if self.state.approved is not None else 0.0
-
-    @property
-    def ahead_s(self) -> float:
-        """Time that this permission covers: one frame under power, before it all of it, s."""
-        if self.exposure is not None:
-            left = self.exposure.off_at_s - self.state.time_s
-            return max(0.0, min(left, self.settings.frame_time_s))
-        return self.state.approved.duration_s if self.state.approved is not None else 0.0
-
-    @property
-    def ahead_j(self) -> float:
-        """Energy that this permission covers, J."""
-        return self.power_w * self.ahead_s
-
-
-_ROUNDING = 1.0 + 1e-9
-"""Power times duration is not exact in floats; what is planned at a limit keeps it."""
 
 Predicate = Callable[[Look], str]
 
@@ -87,29 +55,6 @@ class Guard:
     source: str
     cause: Cause = Cause.GUARD
     waiting_helps: bool = True
-
-
-def _above(what: str, value: float, limit: Quantity) -> str:
-    """Return nothing where ``value`` keeps ``limit``; a value that is not a number does not."""
-    if value <= limit.value * _ROUNDING:
-        return ""
-    return f"{what} is {value:.4g} {limit.unit}; no more than {limit.value:g} {limit.unit} is allowed."
-
-
-def cem43_of_ramp(start_degc: float, end_degc: float, duration_s: float) -> float:
-    """Return the CEM43 (minutes) of a straight rise from ``start_degc`` to ``end_degc``.
-
-    ∫ R^(43−T) dt with R = 0.5 from 43 °C on and 0.25 below (Sapareto & Dewey, 1984), by Simpson's
-    rule: its error −h⁵f⁗/2880 is on the safe side, for every derivative of the rate is positive.
-    """
-    middle = (start_degc + end_degc) / 2.0
-    first, mid, last = map(_cem43_rate, (start_degc, middle, end_degc))
-    return duration_s / 60.0 * (first + 4.0 * mid + last) / 6.0
-
-
-def _cem43_rate(degc: float) -> float:
-    """Return R^(43−T): CEM43 minutes per minute at ``degc``; boiling counts as boiling."""
-    return math.pow(0.5 if degc >= 43.0 else 0.25, 43.0 - min(degc, 100.0))
 
 
 # --- order and orders --------------------------------------------------------------------------
@@ -156,7 +101,7 @@ def session_time(look: Look) -> str:
     if since is None:
         return "The patient is not positioned."
     ends = look.state.time_s - since + look.ahead_s
-    return _above("The time since positioning", ends, look.settings.limits.session_time)
+    return above("The time since positioning", ends, look.settings.limits.session_time)
 
 
 # --- people ------------------------------------------------------------------------------------
@@ -185,68 +130,31 @@ def focal_temperature(look: Look) -> str:
     if exposure is None:
         planned = look.state.approved
         value = planned.predicted_peak_degc if planned is not None else math.nan
-        return _above("The predicted peak", value, limit)
-    shown = _shown(look)
+        return above("The predicted peak", value, limit)
+    shown = shown_under_power(look)
     if shown is not None and not shown.peak_degc <= limit.value:
-        return _above("The latest frame's peak", shown.peak_degc, limit)
+        return above("The latest frame's peak", shown.peak_degc, limit)
     hottest = exposure.peak_degc
     ahead = next_frame_degc(exposure, look.settings)
     if hottest is None or ahead is None:
         return ""  # before its first frame the thermometry guard alone counts the time
     if ahead <= limit.value or look.state.time_s >= exposure.off_at_s:
-        return _above("The measured peak", hottest, limit)
-    return _above("The measured peak, one frame on,", ahead, limit)
-
-
-def _shown(look: Look) -> TemperatureFrame | None:
-    """Return the latest frame under power, whatever its number; None for one from before."""
-    frame, exposure = look.state.seen.frame, look.exposure
-    if frame is None or exposure is None or frame.end_s < exposure.started_s:
-        return None
-    return frame
+        return above("The measured peak", hottest, limit)
+    return above("The measured peak, one frame on,", ahead, limit)
 
 
 def off_target_dose(look: Look) -> str:
     """Say no where tissue beside the target has, or would have within one frame, its dose."""
-    frame = _shown(look)
+    frame = shown_under_power(look)
     if frame is None:
         return ""
     hot = frame.off_target_degc
     more = cem43_of_ramp(hot, hot, look.ahead_s)
-    return _above(
+    return above(
         "The dose beside the target",
         frame.off_target_dose_cem43 + more,
         look.settings.limits.off_target_dose,
     )
-
-
-@dataclass(frozen=True)
-class _Bone:
-    """Skull or scalp by the model: now, after what this permission covers, and their doses."""
-
-    now_degc: float
-    ahead_degc: float
-    dose_cem43: float
-
-
-def _skull(look: Look) -> _Bone | None:
-    """Return what the model says of the skull, or None where it has not spoken."""
-    model = look.state.seen.model
-    if model is None:
-        return None
-    ahead = model.skull_max_degc + max(0.0, model.skull_rise_k_per_kj) * look.ahead_j * 1e-3
-    more = cem43_of_ramp(model.skull_max_degc, ahead, look.ahead_s)
-    return _Bone(model.skull_max_degc, ahead, model.skull_dose_cem43 + more)
-
-
-def _scalp(look: Look) -> _Bone | None:
-    """Return what the model says of the scalp, or None where it has not spoken."""
-    model = look.state.seen.model
-    if model is None:
-        return None
-    ahead = model.scalp_max_degc + max(0.0, model.scalp_rise_k_per_kj) * look.ahead_j * 1e-3
-    more = cem43_of_ramp(model.scalp_max_degc, ahead, look.ahead_s)
-    return _Bone(model.scalp_max_degc, ahead, model.scalp_dose_cem43 + more)
 
 
 _NO_MODEL = "The thermal model of skull and scalp has not spoken."
@@ -254,26 +162,26 @@ _NO_MODEL = "The thermal model of skull and scalp has not spoken."
 
 def skull_temperature(look: Look) -> str:
     """Say no where the skull would pass its cap."""
-    bone, limit = _skull(look), look.settings.limits.skull_temperature
-    return _NO_MODEL if bone is None else _above("The skull's maximum", bone.ahead_degc, limit)
+    bone, limit = skull_ahead(look), look.settings.limits.skull_temperature
+    return _NO_MODEL if bone is None else above("The skull's maximum", bone.ahead_degc, limit)
 
 
 def skull_dose(look: Look) -> str:
     """Say no where the skull's dose would pass its cap."""
-    bone, limit = _skull(look), look.settings.limits.skull_dose
-    return _NO_MODEL if bone is None else _above("The skull's dose", bone.dose_cem43, limit)
+    bone, limit = skull_ahead(look), look.settings.limits.skull_dose
+    return _NO_MODEL if bone is None else above("The skull's dose", bone.dose_cem43, limit)
 
 
 def scalp_temperature(look: Look) -> str:
     """Say no where the scalp would pass its cap."""
-    bone, limit = _scalp(look), look.settings.limits.scalp_temperature
-    return _NO_MODEL if bone is None else _above("The scalp's maximum", bone.ahead_degc, limit)
+    bone, limit = scalp_ahead(look), look.settings.limits.scalp_temperature
+    return _NO_MODEL if bone is None else above("The scalp's maximum", bone.ahead_degc, limit)
 
 
 def scalp_dose(look: Look) -> str:
     """Say no where the scalp's dose would pass its cap."""
-    bone, limit = _scalp(look), look.settings.limits.scalp_dose
-    return _NO_MODEL if bone is None else _above("The scalp's dose", bone.dose_cem43, limit)
+    bone, limit = scalp_ahead(look), look.settings.limits.scalp_dose
+    return _NO_MODEL if bone is None else above("The scalp's dose", bone.dose_cem43, limit)
 
 
 # --- power and energy --------------------------------------------------------------------------
@@ -281,19 +189,19 @@ def scalp_dose(look: Look) -> str:
 
 def power(look: Look) -> str:
     """Say no above the power cap."""
-    return _above("The power", look.power_w, look.settings.limits.power)
+    return above("The power", look.power_w, look.settings.limits.power)
 
 
 def energy(look: Look) -> str:
     """Say no where one sonication would pass its energy cap."""
     so_far = look.exposure.energy_j if look.exposure is not None else 0.0
-    return _above("The energy", so_far + look.ahead_j, look.settings.limits.energy)
+    return above("The energy", so_far + look.ahead_j, look.settings.limits.energy)
 
 
 def session_energy(look: Look) -> str:
     """Say no where all sonications together would pass their energy cap."""
     total = look.state.session_energy_j + look.ahead_j
-    return _above("The energy of the session", total, look.settings.limits.session_energy)
+    return above("The energy of the session", total, look.settings.limits.session_energy)
 
 
 # --- what the plant reports --------------------------------------------------------------------
@@ -319,7 +227,7 @@ def readings(look: Look) -> str:
 def water_temperature(look: Look) -> str:
     """Say no where the water is too warm to cool the scalp."""
     water, limit = look.state.seen.cooling, look.settings.limits.water_temperature
-    return _above("The water", water.water_degc if water is not None else math.nan, limit)
+    return above("The water", water.water_degc if water is not None else math.nan, limit)
 
 
 def water_flow(look: Look) -> str:
@@ -334,7 +242,7 @@ def water_flow(look: Look) -> str:
 def cavitation(look: Look) -> str:
     """Say no where the detector hears cavitation."""
     heard, limit = look.state.seen.cavitation, look.settings.limits.cavitation_stop
-    return _above("The cavitation level", loudest_db(heard) if heard else math.nan, limit)
+    return above("The cavitation level", loudest_db(heard) if heard else math.nan, limit)
 
 
 def thermometry_age(look: Look) -> str:
@@ -344,12 +252,12 @@ def thermometry_age(look: Look) -> str:
         return ""
     last_s = max(exposure.started_s, exposure.frame_end_s or exposure.started_s)
     frames = (look.state.time_s - last_s) / settings.frame_time_s
-    return _above("The latest thermometry", frames, settings.limits.frame_age)
+    return above("The latest thermometry", frames, settings.limits.frame_age)
 
 
 def thermometry_quality(look: Look) -> str:
     """Say no where thermometry is too noisy or covers too little of the brain."""
-    frame, settings = _shown(look), look.settings
+    frame, settings = shown_under_power(look), look.settings
     if frame is None:
         return ""
     if not frame.usable_share >= settings.minimum_usable_share:

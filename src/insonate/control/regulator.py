@@ -12,7 +12,7 @@ from insonate.control.state import (
     heating_shape,
 )
 from insonate.events.documents import SonicationProposed
-from insonate.plan import Sonication, Stage
+from insonate.plan import Sonication
 
 BAND = 1.645
 """Standard deviations of the 90 % band that proposals are given with."""
@@ -259,18 +259,27 @@ def _elapsed(exposure: Exposure, settings: ControlSettings) -> float:
 def lowered_power(exposure: Exposure, settings: ControlSettings) -> float:
     """Return the power that keeps the projected end below the focal cap; never more than now, W.
 
-    Only the rise still to come can be changed: f = (cap − peak)/(end − peak). One frame is not
-    enough for a projection that far.
+    By superposition the rise at the end is f·R(d) + (1 − f)·(R(d) − R(d − t)), with R the shape of
+    the rise, d the duration, t the time of the change and f the factor on the power. With the
+    share s = 1 − R(d − t)/R(d) that stays of what was heated before, and x the share of the
+    projected rise that is allowed, f = (x − s)/(1 − s). One frame is not enough for a projection
+    that far: it says little about when within it the heat was seen.
     """
     end = end_degc(exposure, settings)
     cap = settings.limits.focal_temperature.value
     if end is None or end <= cap or exposure.frames < 2:
         return exposure.power_w
-    to_come_k = end - exposure.last_degc
-    room_k = cap - settings.goal_margin_k - exposure.last_degc
-    if room_k <= 0.0 or to_come_k <= 0.0:
+    baseline = exposure.last_degc if exposure.baseline_degc is None else exposure.baseline_degc
+    if exposure.last_degc >= cap - settings.goal_margin_k:
         return 0.0
-    return exposure.power_w * min(1.0, room_k / to_come_k)
+    allowed = (cap - settings.goal_margin_k - baseline) / (end - baseline)
+    seen_s = (exposure.frame_end_s or exposure.started_s) - exposure.started_s
+    left_s = max(exposure.duration_s - seen_s, 0.0)
+    shape = heating_shape(exposure.duration_s, settings)
+    stays = 1.0 - heating_shape(left_s, settings) / shape
+    if stays >= 1.0:
+        return exposure.power_w
+    return exposure.power_w * min(1.0, max(0.0, (allowed - stays) / (1.0 - stays)))
 
 
 def goal_reached(exposure: Exposure, settings: ControlSettings) -> bool:
@@ -308,8 +317,3 @@ def still_warm(
                 f"{needed_j / 1e3:.2f} kJ once it has cooled"
             ), max(wait, _AGAIN_S)
     return "", 0.0
-
-
-def stage_of(proposal: SonicationProposed) -> Stage:
-    """Return the stage of a proposal as the plan names it."""
-    return Stage(proposal.stage)

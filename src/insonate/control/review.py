@@ -29,7 +29,8 @@ def review(state: ControllerState, settings: ControlSettings) -> Answer:
     exposure = state.exposure
     if exposure is None or exposure.ended_s is None or state.reviewed == exposure.sonication:
         return state, ()
-    done = stage_done(exposure, settings)
+    done = stage_done(exposure, settings) and not to_be_refined(state, exposure, settings)
+    treated = state.treated + int(done and exposure.stage is Stage.TREAT)
     found = SonicationReviewed(
         sonication=exposure.sonication,
         stage=exposure.stage.value,
@@ -46,7 +47,8 @@ def review(state: ControllerState, settings: ControlSettings) -> Answer:
         review=found,
         reviewed=exposure.sonication,
         efficiency=learned(state.efficiency, exposure, settings),
-        lesion=state.lesion or (done and exposure.stage is Stage.TREAT),
+        treated=treated,
+        lesion=treated >= settings.lesion_sonications,
     )
     return _with_outlook(state, found, settings)
 
@@ -85,6 +87,19 @@ def stage_done(exposure: Exposure, settings: ControlSettings) -> bool:
     )
 
 
+def to_be_refined(
+    state: ControllerState, exposure: Exposure, settings: ControlSettings
+) -> bool:
+    """Return whether the focus is to be moved and aligned once more, though within tolerance.
+
+    Not after the last align sonication but one: then the tolerance alone decides.
+    """
+    if exposure.stage is not Stage.ALIGN or exposure.offset_m is None:
+        return False
+    again = state.stage_count < settings.sonications[Stage.ALIGN] - 1
+    return again and math.hypot(*exposure.offset_m) > settings.refine_m
+
+
 def off_target(offset_m: Point | None, settings: ControlSettings) -> bool:
     """Return whether the focus was not seen, or seen outside the tolerance."""
     return offset_m is None or not math.hypot(*offset_m) <= settings.tolerance_m
@@ -113,14 +128,16 @@ def _sentence(exposure: Exposure, settings: ControlSettings, *, done: bool) -> s
 def accept(state: ControllerState, settings: ControlSettings) -> Answer:
     """Return the state after the review was confirmed: re-steered, or one stage further.
 
-    A focus outside the tolerance is moved, and everything known about it is void: back to align.
+    A focus outside the tolerance, or one that is to be refined, is moved, and everything known
+    about it is void: back to align.
     """
     found, exposure = state.review, state.exposure
     if found is None or exposure is None:
         return state, ()
     state = replace(state, review=None)
     seen = exposure.offset_m
-    if seen is not None and off_target(seen, settings):
+    moves = off_target(seen, settings) or to_be_refined(state, exposure, settings)
+    if seen is not None and moves:
         return resteer(state, (-seen[0], -seen[1], -seen[2]))
     if not found.stage_done:
         return state, ()

@@ -58,6 +58,11 @@ class ControlSettings:
         Brain at rest, °C.
     tolerance_m
         The focus counts as confirmed within this distance; never above ``limits.focus_offset``.
+    refine_m
+        In align a focus farther off than this is moved and aligned once more, though it is within
+        the tolerance; thermometry places it to 0.1-0.2 mm.
+    lesion_sonications
+        So many treat sonications must reach their goal before the lesion counts as made.
     steering_range_m
         The focus is not moved electronically farther than this, m.
     predicted_k_per_kj
@@ -108,6 +113,8 @@ class ControlSettings:
     maximum_sonications: int = 14
     body_temperature_degc: float = BODY_TEMPERATURE_DEGC
     tolerance_m: float = 1.0e-3
+    refine_m: float = 0.3e-3
+    lesion_sonications: int = 2
     steering_range_m: float = 10.0e-3
     predicted_k_per_kj: float | None = None
     predicted_duration_s: float = REFERENCE_DURATION_S
@@ -288,6 +295,8 @@ class ControllerState:
     """Sonications in a row in this stage."""
     confirmed: bool = False
     verified: bool = False
+    treated: int = 0
+    """Treat sonications that reached their goal."""
     lesion: bool = False
     proposed: SonicationProposed | None = None
     approved: SonicationProposed | None = None

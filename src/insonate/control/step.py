@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from insonate.control.commands import obey
-from insonate.control.guards import Look, drive, refusals
+from insonate.control.guards import drive, refusals
+from insonate.control.look import Look
 from insonate.control.moves import Ending, go
 from insonate.control.observing import loudest_db, observe
 from insonate.control.regulator import goal_reached, lowered_power
@@ -20,6 +21,7 @@ from insonate.events.documents import (
     OperatorCommand,
     PatientReport,
     PowerSet,
+    TemperatureFrame,
     WaitSet,
 )
 from insonate.events.states import EndReason, State
@@ -121,8 +123,13 @@ def _lowered(
     observation: Observation,
     settings: ControlSettings,
 ) -> Answer:
-    """Lower the power where the projected peak or the cavitation asks for it; never raise it."""
-    power_w = lowered_power(exposure, settings)
+    """Lower the power where the projected peak or the cavitation asks for it; never raise it.
+
+    A frame speaks once: its projection is of the power that was on when it was taken.
+    """
+    power_w = exposure.power_w
+    if isinstance(observation, TemperatureFrame):
+        power_w = lowered_power(exposure, settings)
     if isinstance(observation, CavitationReading) and _loud(observation, settings):
         power_w *= settings.cavitation_factor
     if power_w >= exposure.power_w:

@@ -45,6 +45,11 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
+def optional_one() -> Any:
+    """Return a dimensionless field that is 1 unless said otherwise."""
+    return Field(default=1.0, json_schema_extra={"unit": "1"})
+
+
 def optional(name: str) -> Any:
     """Return a field that may be None (not measured, not known), with its unit."""
     return Field(default=None, json_schema_extra={"unit": name})

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from insonate.events.base import Document, optional, unit
+from insonate.events.base import Document, optional, optional_one, unit
 from insonate.events.states import EndReason, State, Verb
 
 StageName = Literal["align", "verify", "treat"]
@@ -138,7 +138,10 @@ class TemperatureFrame(Document):
     slice_affine: tuple[float, ...] = Field(min_length=16, max_length=16)
     baseline_degc: float = unit("degC")
     peak_degc: float = unit("degC")
-    """Hottest credible voxel near the target: baseline + ΔT."""
+    """Hottest credible voxel near the target, baseline + ΔT · ``partial_volume_factor``."""
+    partial_volume_factor: float = optional_one()
+    """From the hottest voxel's rise to the peak's, by the model's shape of the spot; 1: the voxel
+    as it is. ``sigma_k`` carries it too; maps and ``mean_degc`` do not."""
     mean_degc: float = unit("degC")
     """Mean of the 3×3 voxels round the peak."""
     sigma_k: float = unit("K")

@@ -71,7 +71,7 @@ def ray_field(
         grid,
         drive.frequency_hz,
         "ray",
-        Convergence(True, 0, 0.0, sentence),
+        Convergence(converged=True, iterations=0, residual=0.0, sentence=sentence),
         float("nan"),
         {"elements_on": str(int(drive.active.sum()))},
     )
@@ -143,7 +143,8 @@ def _facing_points(head: HeadModel, elements: PlacedArray) -> Float64:
     next_index = np.clip(next_index, 0, np.array(head.grid.shape) - 1)
     next_label = head.labels[tuple(next_index.T)]
     facing = (next_label == int(Tissue.SCALP)) | (next_label == _WATER)
-    return points[facing]
+    found: Float64 = points[facing]
+    return found
 
 
 def mean_square_in_head(
@@ -232,15 +233,19 @@ def _loss_along(
             pieces_of_bone += 1
         else:
             if pieces_of_bone > 0:
-                mean = bone / pieces_of_bone
-                passed *= 2.0 * mean / (impedance + mean)
-                if leaving:
-                    passed *= 2.0 * soft / (mean + soft)
+                passed *= _faces_of(impedance, bone / pieces_of_bone, soft, leaving)
                 bone, pieces_of_bone, leaving = 0.0, 0, False
             soft, first = impedance, False
     if pieces_of_bone > 0:
         return 0.0  # the bone leaves the image: what is beyond it is not known
     return float(passed * passed * np.exp(-2.0 * loss))
+
+
+@compiled
+def _faces_of(before: float, bone: float, after: float, leaving: bool) -> float:  # noqa: FBT001
+    """Return the pressure that a piece of bone passes: its first face, and its last if left."""
+    entry = 2.0 * bone / (before + bone)
+    return entry * 2.0 * after / (bone + after) if leaving else entry
 
 
 @compiled
@@ -254,4 +259,5 @@ def _backwards(point: Float64, focus: Float64, vertex: Float64) -> Float64:
     if length < 1e-9:
         return vertex
     above = away[0] * vertex[0] + away[1] * vertex[1] + away[2] * vertex[2]
-    return away / length if above >= 0.0 else -away / length
+    line: Float64 = away / length if above >= 0.0 else -away / length
+    return line

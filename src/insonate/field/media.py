@@ -137,9 +137,7 @@ def read_voxel(media: Media, field: Float32, points: Float64, outside: float) ->
     return _read(media, field, points, outside, 0)
 
 
-def _read(
-    media: Media, field: Float32, points: Float64, outside: float, order: int
-) -> Float64:
+def _read(media: Media, field: Float32, points: Float64, outside: float, order: int) -> Float64:
     index = media.grid.indices_of(points).reshape(-1, 3).T
     values: Float64 = ndimage.map_coordinates(
         field, index, output=np.float64, order=order, mode="constant", cval=outside

@@ -213,9 +213,7 @@ def _speeds(sums: Float64) -> Float64:
     return speeds
 
 
-def _faces(
-    media: Media, ends: Ends, bends: Bends, sums: Float64, omega: float
-) -> Complex128:
+def _faces(media: Media, ends: Ends, bends: Bends, sums: Float64, omega: float) -> Complex128:
     """Return what faces and echoes pass, without loss and phase of travel; 0 where nothing does.
 
     The impedances beside the bone are the tissues' one voxel away from it; from water to scalp
@@ -228,10 +226,15 @@ def _faces(
     cosine_bone = refracted_cosine(cosine_in, speeds[:, 0], speeds[:, 1])
     cosine_brain = refracted_cosine(cosine_out, speeds[:, 1], speeds[:, 2])
     mean_cosine = 0.5 * (cosine_bone + cosine_out)
-    plate = oblique_impedance(mass / length, speeds[:, 1], mean_cosine, loss / (omega * slowness))
+    plate = oblique_impedance(
+        mass / length, speeds[:, 1], mean_cosine, loss / (omega * slowness)
+    )
     scalp = impedance_at(media, bends.outer - media.margin_m * before)
     brain = impedance_at(media, bends.inner + media.margin_m * through)
-    scalp_z, brain_z = scalp / np.maximum(cosine_in, 0.05), brain / np.maximum(cosine_brain, 0.05)
+    scalp_z, brain_z = (
+        scalp / np.maximum(cosine_in, 0.05),
+        brain / np.maximum(cosine_brain, 0.05),
+    )
     crossing = np.exp(1j * omega * slowness * cosine_bone * cosine_out - loss)
     passes = face_transmission(WATER_IMPEDANCE, scalp) * plate_faces(
         scalp_z, plate, brain_z, crossing
@@ -246,7 +249,8 @@ def _unit(vectors: Float64) -> Float64:
 
 
 def _cosine(first: Float64, second: Float64) -> Float64:
-    return np.minimum(1.0, np.abs((first * second).sum(axis=1)))
+    cosine: Float64 = np.minimum(1.0, np.abs((first * second).sum(axis=1)))
+    return cosine
 
 
 def _crosses_air(media: Media, start: Float64, end: Float64) -> NDArray[np.bool_]:
@@ -257,8 +261,13 @@ def _crosses_air(media: Media, start: Float64, end: Float64) -> NDArray[np.bool_
     return np.asarray((label_at(media, points) == int(Tissue.AIR)).any(axis=1))
 
 
-def _as_rays(  # noqa: PLR0917
-    head: HeadModel, media: Media, centres: Float64, focus: Float64, straight: _Straight, bone: _Bone
+def _as_rays(
+    head: HeadModel,
+    media: Media,
+    centres: Float64,
+    focus: Float64,
+    straight: _Straight,
+    bone: _Bone,
 ) -> Rays:
     hit, n = straight.hits_skull, len(centres)
     start = centres + straight.entry[:, None] * straight.direction

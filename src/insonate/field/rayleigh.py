@@ -110,13 +110,12 @@ def mean_square_pressure_at(
     return _sum_squares(flat, table, jinc_squared).reshape(points.shape[:-1])
 
 
-def _elements(
-    elements: PlacedArray, drive: Drive, rays: Rays | None
-) -> tuple[Float64, float]:
+def _elements(elements: PlacedArray, drive: Drive, rays: Rays | None) -> tuple[Float64, float]:
     """Return one row for each active element (x y z, normal, amplitude, turns, (ka)²) and k."""
     _require_matching(elements, drive, rays)
     water_wavenumber = TWO_PI * drive.frequency_hz / WATER_SOUND_SPEED
-    speed, phase, passes = WATER_SOUND_SPEED, np.zeros(len(elements.areas)), 1.0
+    speed, phase = WATER_SOUND_SPEED, np.zeros(len(elements.areas))
+    passes = np.ones_like(phase)
     if rays is not None:
         speed, phase = rays.focus_sound_speed, rays.phase_aberration()
         passes = np.abs(rays.transmission)
@@ -154,7 +153,7 @@ def _directivity_table(table: Float64) -> tuple[Float64, Float64]:
 
 
 @compiled_parallel
-def _sum(  # noqa: PLR0917
+def _sum(
     points: Float64,
     table: Float64,
     jinc: Float64,

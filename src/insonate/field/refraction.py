@@ -126,9 +126,7 @@ def tangents(normals: Float64) -> Float64:
     return np.stack([first, np.cross(normals, first)], axis=1)
 
 
-def _slowness_and_bend(
-    start: Float64, end: Float64, speed: Float64
-) -> tuple[Float64, Float64]:
+def _slowness_and_bend(start: Float64, end: Float64, speed: Float64) -> tuple[Float64, Float64]:
     """Return d̂/c and the Hessian of |end - start|/c with respect to one end."""
     v = end - start
     length = np.maximum(np.linalg.norm(v, axis=1), 1e-6)

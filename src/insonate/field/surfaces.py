@@ -54,7 +54,7 @@ def first_hits(media: Media, start: Float64, direction: Float64, end: Float64) -
     s = step * np.arange(int(np.ceil(end.max() / step)) + 1)
     profile = bone_at(media, start[:, None] + s[:, None] * direction[:, None])
     bone = (profile >= BONE_HU) & (s <= end[:, None])
-    found, rows = bone.any(axis=1), np.arange(len(start))
+    found, rows = np.asarray(bone.any(axis=1)), np.arange(len(start))
     peak = _first_peak(profile, bone.argmax(axis=1), round(PEAK_DEPTH_M / step))
     level = 0.5 * (profile[rows, peak] + SOFT_TISSUE_HU)
     below = (profile < level[:, None]) & (np.arange(len(s)) < peak[:, None])
@@ -68,16 +68,15 @@ def first_hits(media: Media, start: Float64, direction: Float64, end: Float64) -
     return Hits(np.where(found, distance, np.nan), np.where(found, level, np.nan), found)
 
 
-def _first_peak(
-    profile: Float64, begin: NDArray[np.intp], depth: int
-) -> NDArray[np.intp]:
+def _first_peak(profile: Float64, begin: NDArray[np.intp], depth: int) -> NDArray[np.intp]:
     """Return the index of the first local maximum at or after ``begin``, at most ``depth`` on."""
     falls = np.ones(profile.shape, np.bool_)
     falls[:, :-1] = profile[:, 1:] <= profile[:, :-1]
     index = np.arange(profile.shape[1])
     falls &= (index >= begin[:, None]) | (index == profile.shape[1] - 1)
-    peak: NDArray[np.intp] = np.minimum(falls.argmax(axis=1), begin + depth)
-    return np.minimum(peak, profile.shape[1] - 1)
+    last = np.minimum(begin + depth, profile.shape[1] - 1)
+    peak: NDArray[np.intp] = np.minimum(falls.argmax(axis=1), last)
+    return peak
 
 
 def onto_surface(
@@ -91,18 +90,16 @@ def onto_surface(
     if exactly:
         shift = outward_shift(media, points, outward, level)
     else:
-        offsets = media.step_m * np.arange(-(n := round(REACH_M / media.step_m)), n + 1)
+        offsets = media.step_m * np.arange(-(n := float(round(REACH_M / media.step_m))), n + 1)
         profile = bone_at(media, points[:, None] + offsets[:, None] * outward[:, None])
         shift = _crossing(offsets, profile, level)
     moved: Float64 = points + shift[:, None] * outward
     return moved
 
 
-def outward_shift(
-    media: Media, points: Float64, outward: Float64, level: Float64
-) -> Float64:
+def outward_shift(media: Media, points: Float64, outward: Float64, level: Float64) -> Float64:
     """Return how far outwards the exact surface lies from points close to it, shape (N,), m."""
-    offsets = 0.5 * media.step_m * np.arange(-8, 9)
+    offsets = 0.5 * media.step_m * np.arange(-8.0, 9.0)
     profile = bone_exactly_at(media, points[:, None] + offsets[:, None] * outward[:, None])
     return _crossing(offsets, profile, level)
 

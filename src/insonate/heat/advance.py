@@ -104,16 +104,20 @@ class Simulation:
         return max(change, self.fine.evaluate(power, lambda u, _: _write_ghosts(u, edge)))
 
     def _step_fine(
-        self, step: float, power: float, edge: tuple[NDArray[np.float32], NDArray[np.float32]]
+        self, step: float, power: float, start: tuple[NDArray[np.float32], NDArray[np.float32]]
     ) -> Field | None:
         """Step the fine grid; its edge follows the parabola through the coarse grid's step."""
         if self.fine is None:
             return None
-        before, slope = edge
+        before, slope = start
         bend = self._edge() - before - slope
-        return self.fine.step(
-            step, power, lambda u, t: _write_ghosts(u, before + t * (slope + t * bend))
-        )
+
+        def ghosts(field: Field, part: float) -> None:
+            t = np.float32(part)
+            edge = before + t * (slope + t * bend)
+            _write_ghosts(field, edge.astype(np.float32, copy=False))
+
+        return self.fine.step(step, power, ghosts)
 
     def _edge(self, *, rate: bool = False) -> NDArray[np.float32]:
         """Interpolate the coarse rise, or its rate, to the ghost layer of the fine grid."""

@@ -135,7 +135,7 @@ def accumulate(
             for k in range(dose.shape[2]):
                 start = before[i + 1, j + 1, k + 1] + offset
                 end = after[i + 1, j + 1, k + 1] + offset
-                # No variant counts more than 1e-7 CEM43 per minute below 31.3 °C.
+                # Left out below 31 °C: no variant counts more than 4^-12 = 6e-8 CEM43 a minute.
                 if start > 31.0 or end > 31.0:
                     dose[i, j, k] += _piece(start, end, duration, rule, peak[i, j, k])
                 peak[i, j, k] = max(peak[i, j, k], end)
@@ -196,7 +196,8 @@ def cem43(
 
 
 def cem43_step(
-    ends: tuple[NDArray[np.float32], NDArray[np.float32]],
+    before_degc: NDArray[np.float32],
+    after_degc: NDArray[np.float32],
     duration_s: float,
     variant: DoseVariant | str,
     *,
@@ -206,7 +207,7 @@ def cem43_step(
 
     Parameters
     ----------
-    ends
+    before_degc, after_degc
         Temperatures before and after, shape (nx, ny, nz), °C.
     duration_s
         Of the step, s, not negative.
@@ -214,7 +215,7 @@ def cem43_step(
         Which rule.
     peak_degc
         Shape (nx, ny, nz), °C: the highest temperature before the step (``iso39`` remembers
-        whether 43 °C was passed); by default nothing but ``ends[0]`` is known.
+        whether 43 °C was passed); by default nothing but ``before_degc`` is known.
 
     Returns
     -------
@@ -226,13 +227,15 @@ def cem43_step(
     SettingsError
         When the fields do not fit together or the duration is negative.
     """
-    before, after = (np.pad(np.asarray(t, dtype=np.float32), 1) for t in ends)
+    before, after = (
+        np.pad(np.asarray(t, dtype=np.float32), 1) for t in (before_degc, after_degc)
+    )
     if before.ndim != 3 or before.shape != after.shape or not duration_s >= 0:
         raise SettingsError(
             f"A dose step needs two fields of one three-dimensional shape and a duration of at "
-            f"least 0 s; found {np.shape(ends[0])}, {np.shape(ends[1])} and {duration_s} s."
+            f"least 0 s; found {np.shape(before_degc)}, {np.shape(after_degc)} and {duration_s} s."
         )
-    peak = np.array(ends[0] if peak_degc is None else peak_degc, dtype=np.float32)
+    peak = np.array(before_degc if peak_degc is None else peak_degc, dtype=np.float32)
     dose = np.zeros(peak.shape, np.float32)
     accumulate(dose, peak, (before, after), float(duration_s), DoseVariant(variant).rule, 0.0)
     return dose

@@ -15,7 +15,8 @@ def absorbed_power_density(
     pressure_square: ArrayLike,
     attenuation: ArrayLike,
     absorbed_share: ArrayLike,
-    impedance: ArrayLike,
+    density: ArrayLike,
+    sound_speed: ArrayLike,
 ) -> NDArray[np.float64]:
     """Return the power that becomes heat, q = share · α |p|²/(ρc).
 
@@ -31,8 +32,8 @@ def absorbed_power_density(
         α, Np/m.
     absorbed_share
         The part of α that becomes heat, 0-1.
-    impedance
-        ρc, kg/(m² s), positive.
+    density, sound_speed
+        ρ in kg/m³ and c in m/s, positive.
 
     Returns
     -------
@@ -42,26 +43,26 @@ def absorbed_power_density(
     Raises
     ------
     SettingsError
-        When something is negative or NaN, the share exceeds 1, or ρc is not positive.
+        When something is negative or NaN, the share exceeds 1, or ρ or c are not positive.
     """
-    p2, alpha, share, z = (
+    p2, alpha, share, rho, c = (
         np.asarray(v, dtype=np.float64)
-        for v in (pressure_square, attenuation, absorbed_share, impedance)
+        for v in (pressure_square, attenuation, absorbed_share, density, sound_speed)
     )
     fine = (p2 >= 0).all() and (alpha >= 0).all() and (share >= 0).all() and (share <= 1).all()
-    if not (fine and (z > 0).all()):
+    if not (fine and (rho > 0).all() and (c > 0).all()):
         raise SettingsError(
             "Absorbed power needs |p|² and attenuation of at least 0, an absorbed share between "
-            "0 and 1 and a positive impedance, without NaN; check the field and the maps."
+            "0 and 1 and positive density and sound speed, without NaN; check the field and the maps."
         )
-    return share * alpha * p2 / z
+    return share * alpha * p2 / (rho * c)
 
 
 def heat_source(
     model: ThermalModel,
     head: HeadModel,
     fine_field: PressureField,
-    coarse_square: NDArray[np.floating],
+    coarse_mean_square: NDArray[np.floating],
     *,
     field_power_w: float = 1.0,
 ) -> HeatSource:
@@ -69,8 +70,8 @@ def heat_source(
 
     On the fine grid |p|² is the mean of the field over each cell (overlap of the voxels of both
     grids, so that the integral is kept); cells that the field does not reach take
-    ``coarse_square``. Coarse cells under the fine grid are given the mean heat of their fine
-    cells, all others their voxels' mean of share · α/(ρc) times ``coarse_square``.
+    ``coarse_mean_square``. Coarse cells under the fine grid are given the mean heat of their fine
+    cells, all others their voxels' mean of share · α/(ρc) times ``coarse_mean_square``.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def heat_source(
         The head it was built from.
     fine_field
         Round the focus, on an axis-aligned grid of the CT frame.
-    coarse_square
+    coarse_mean_square
         Shape ``model.coarse_grid.shape``: |p|² averaged over each coarse cell, p the peak
         amplitude, Pa²; of the same acoustic power as ``fine_field``.
     field_power_w
@@ -98,7 +99,7 @@ def heat_source(
         When a pressure is NaN or the power is not positive.
     """
     require_frame(fine_field.grid.frame, model.coarse_grid.frame, "The field round the focus")
-    square = np.asarray(coarse_square, dtype=np.float64)
+    square = np.asarray(coarse_mean_square, dtype=np.float64)
     if square.shape != model.coarse_grid.shape:
         raise GeometryError(
             f"The mean square pressure has shape {square.shape}, the coarse thermal grid "
@@ -112,7 +113,7 @@ def heat_source(
     coarse = block_mean(
         _absorption(head, model.coarse_grid), _voxels_across(head, model.coarse_grid)
     )
-    coarse = coarse * absorbed_power_density(square, 1.0, 1.0, 1.0)
+    coarse = coarse * absorbed_power_density(square, 1.0, 1.0, 1.0, 1.0)
     coarse[model.region] = block_mean(fine, model.ratio)
     fine, coarse = fine / field_power_w, coarse / field_power_w
     return HeatSource(fine.astype(np.float32), coarse.astype(np.float32))
@@ -124,7 +125,7 @@ def _absorption(head: HeadModel, cells: Grid) -> NDArray[np.float64]:
         voxels_in(head.grid, getattr(head, name), cells)
         for name in ("absorbed_share", "attenuation", "density", "sound_speed")
     )
-    return absorbed_power_density(1.0, alpha, share, density * speed)
+    return absorbed_power_density(1.0, alpha, share, density, speed)
 
 
 def _voxels_across(head: HeadModel, cells: Grid) -> int:
@@ -145,7 +146,9 @@ def _fine_heat(
     mean, covered = _overlap_mean(field.grid, power, grid)
     around = split_voxels(square[model.region], model.ratio)
     mean_square = mean + (1.0 - covered) * around
-    return split_voxels(absorption, split) * absorbed_power_density(mean_square, 1, 1, 1)
+    return split_voxels(absorption, split) * absorbed_power_density(
+        mean_square, 1.0, 1.0, 1.0, 1.0
+    )
 
 
 def _overlap_mean(

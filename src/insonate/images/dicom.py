@@ -5,13 +5,14 @@ their sign on the way in. Values are ``slope · stored + intercept`` of each sli
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from insonate.core import Frame, ImageError, Volume
 from insonate.core.units import MM
@@ -27,6 +28,20 @@ _NEEDED = (
     "ImageOrientationPatient",
     "ImagePositionPatient",
 )
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    NotImplementedError,
+    OverflowError,
+    InvalidDicomError,
+    BytesLengthException,
+)
+"""What pydicom raises on damaged files, from the header to the pixels."""
 
 _GAP_TOLERANCE = 0.02
 """Largest departure of a slice distance from the median, as a share of it."""
@@ -55,61 +70,103 @@ def read_dicom(folder: Path, frame: Frame, unit: str) -> Volume:
         When the folder does not hold exactly one whole, evenly spaced series of grey slices.
     """
     what = f"The DICOM series in {folder.name}"
-    slices = _headers(folder)
+    slices = _slices(folder)
     _require_one_series(slices, what)
     _require_modality(slices, frame, what)
-    for header in slices:
-        _require_grey_slice(header)
-    for tag in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"):
-        _require_same(slices, tag, what)
+    _require_one_block(slices, what)
     slices, step = _in_order(slices, what)
     first = slices[0]
-    require_three_axes((int(first.Columns), int(first.Rows), len(slices)), what)
+    require_three_axes((first.columns, first.rows, len(slices)), what)
     affine = _affine_m(first, step)
     require_spacing(np.linalg.norm(affine[:3, :3], axis=0), what, "mm")
-    array = np.stack([_values(header) for header in slices], axis=-1)
+    array = np.stack([_values(one) for one in slices], axis=-1)
     require_finite(array, what)
     return as_ras(array, affine, (frame, unit))
 
 
-def _headers(folder: Path) -> list[Any]:
-    """Read the header of each DICOM image in a folder; the path is kept as ``filename``."""
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """What one slice's header says of its place; numbers as float64, mm, LPS."""
+
+    path: Path
+    series: str
+    modality: str
+    rows: int
+    columns: int
+    spacing: NDArray[np.float64]
+    orientation: NDArray[np.float64]
+    position: NDArray[np.float64]
+
+
+def _slices(folder: Path) -> list[_Slice]:
+    """Read the header of each DICOM image in a folder, in the order of the names."""
     found = []
     for path in sorted(p for p in folder.iterdir() if p.is_file()):
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True)
+            if any(tag in header for tag in ("Rows", "PixelSpacing", "SeriesInstanceUID")):
+                found.append(_slice(path, header))
         except InvalidDicomError:
             continue
-        except (OSError, EOFError, ValueError, KeyError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise _damaged(path) from error
-        if "Rows" in header or "PixelSpacing" in header or "SeriesInstanceUID" in header:
-            found.append(header)
     if not found:
         raise ImageError(
             f"The folder {folder} holds no DICOM images; give a folder with the slices of one "
             "CT or MR series, or a NIfTI file."
         )
-    for header in found:
-        _require_complete(header)
     return found
 
 
-def _require_complete(header: Any) -> None:
+def _slice(path: Path, header: Any) -> _Slice:
+    _require_complete(path, header)
+    _require_grey(path, header)
+    orientation, position, spacing = (
+        np.asarray(header.get(tag), dtype=np.float64)
+        for tag in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing")
+    )
+    sizes = orientation.shape, position.shape, spacing.shape
+    numbers = np.concatenate([np.ravel(orientation), np.ravel(position), np.ravel(spacing)])
+    if sizes != ((6,), (3,), (2,)) or not np.isfinite(numbers).all():
+        raise _damaged(path)
+    return _Slice(
+        path=path,
+        series=str(header.SeriesInstanceUID),
+        modality=str(header.get("Modality", "")),
+        rows=int(header.Rows),
+        columns=int(header.Columns),
+        spacing=spacing,
+        orientation=orientation,
+        position=position,
+    )
+
+
+def _require_complete(path: Path, header: Any) -> None:
     if int(header.get("NumberOfFrames", 1) or 1) > 1:
         raise ImageError(
-            f"The file {header.filename} is a multi-frame DICOM image, which is not read; "
-            "convert the series to NIfTI."
+            f"The file {path} is a multi-frame DICOM image, which is not read; convert the series "
+            "to NIfTI."
         )
     missing = [tag for tag in _NEEDED if header.get(tag) in (None, "")]
     if missing:
         raise ImageError(
-            f"The DICOM file {header.filename} lacks {', '.join(missing)}, so its slice has no "
-            "place; give original slices (no reports, localisers or screen captures)."
+            f"The DICOM file {path} lacks {', '.join(missing)}, so its slice has no place; give "
+            "original slices (no reports, localisers or screen captures)."
         )
 
 
-def _require_one_series(slices: list[Any], what: str) -> None:
-    series = Counter(str(header.SeriesInstanceUID) for header in slices)
+def _require_grey(path: Path, header: Any) -> None:
+    samples = int(header.get("SamplesPerPixel", 1))
+    photometric = str(header.get("PhotometricInterpretation", "MONOCHROME2"))
+    if samples != 1 or photometric != "MONOCHROME2":
+        raise ImageError(
+            f"The DICOM file {path} is {photometric} with {samples} samples a pixel; MONOCHROME2 "
+            "with one is needed. Give original slices, not colour pictures."
+        )
+
+
+def _require_one_series(slices: list[_Slice], what: str) -> None:
+    series = Counter(one.series for one in slices)
     if len(series) > 1:
         counts = ", ".join(str(n) for n in sorted(series.values(), reverse=True))
         raise ImageError(
@@ -118,9 +175,9 @@ def _require_one_series(slices: list[Any], what: str) -> None:
         )
 
 
-def _require_modality(slices: list[Any], frame: Frame, what: str) -> None:
+def _require_modality(slices: list[_Slice], frame: Frame, what: str) -> None:
     wanted = {Frame.CT: "CT", Frame.MR: "MR"}.get(frame)
-    found = str(slices[0].get("Modality", ""))
+    found = slices[0].modality
     if wanted and found and found != wanted:
         raise ImageError(
             f"{what} has the modality {found}, but {wanted} is needed here; give a series of "
@@ -128,52 +185,41 @@ def _require_modality(slices: list[Any], frame: Frame, what: str) -> None:
         )
 
 
-def _require_grey_slice(header: Any) -> None:
-    samples = int(header.get("SamplesPerPixel", 1))
-    photometric = str(header.get("PhotometricInterpretation", "MONOCHROME2"))
-    if samples != 1 or not photometric.startswith("MONOCHROME2"):
-        raise ImageError(
-            f"The DICOM file {header.filename} is {photometric} with {samples} samples a pixel; "
-            "MONOCHROME2 with one is needed. Give original slices, not colour pictures."
-        )
-
-
-def _require_same(slices: list[Any], tag: str, what: str) -> None:
+def _require_one_block(slices: list[_Slice], what: str) -> None:
     """All slices must share one in-plane geometry."""
-    first = np.asarray(slices[0].get(tag), dtype=np.float64)
-    for header in slices[1:]:
-        other = np.asarray(header.get(tag), dtype=np.float64)
-        if other.shape != first.shape or not np.allclose(other, first, atol=1e-4):
-            raise ImageError(
-                f"{what} is not one block: {tag} differs between its slices "
-                f"({slices[0].get(tag)} and {header.get(tag)}). Give one series with one "
-                "geometry."
-            )
+    for name in ("rows", "columns", "spacing", "orientation"):
+        first = getattr(slices[0], name)
+        for one in slices[1:]:
+            other = getattr(one, name)
+            if not np.allclose(other, first, atol=1e-4):
+                raise ImageError(
+                    f"{what} is not one block: the {name} of its slices differ ({first} and "
+                    f"{other}). Give one series with one geometry."
+                )
 
 
-def _directions(header: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _directions(one: _Slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the unit vectors of growing column and growing row index, LPS."""
-    both = np.asarray(header.ImageOrientationPatient, dtype=np.float64)
-    if both.shape != (6,) or not np.allclose(
-        both.reshape(2, 3) @ both.reshape(2, 3).T, np.eye(2), atol=1e-3
-    ):
+    both = one.orientation.reshape(2, 3)
+    if not np.allclose(both @ both.T, np.eye(2), atol=1e-3):
         raise ImageError(
-            f"The DICOM file {header.filename} has an ImageOrientationPatient of {both.tolist()}; "
-            "two perpendicular unit vectors are needed. Export the series again."
+            f"The DICOM file {one.path} has an ImageOrientationPatient of "
+            f"{one.orientation.tolist()}; two perpendicular unit vectors are needed. Export the "
+            "series again."
         )
-    return both[:3], both[3:]
+    return both[0], both[1]
 
 
-def _in_order(slices: list[Any], what: str) -> tuple[list[Any], NDArray[np.float64]]:
+def _in_order(slices: list[_Slice], what: str) -> tuple[list[_Slice], NDArray[np.float64]]:
     """Sort along the slice normal; return the slices and the step between them, LPS mm."""
-    normal = np.cross(*_directions(slices[0]))
-    places = np.array([header.ImagePositionPatient for header in slices], dtype=np.float64)
-    order = np.argsort(places @ normal, kind="stable")
-    places = places[order]
     if len(slices) < 2:
         raise ImageError(
             f"{what} has only one slice; a whole head is needed. Give the folder with all slices."
         )
+    normal = np.cross(*_directions(slices[0]))
+    places = np.array([one.position for one in slices])
+    order = np.argsort(places @ normal, kind="stable")
+    places = places[order]
     _require_even(places @ normal, what)
     steps = np.diff(places, axis=0)
     step: NDArray[np.float64] = steps.mean(axis=0)
@@ -211,36 +257,42 @@ def _require_even(heights: NDArray[np.float64], what: str) -> None:
     )
 
 
-def _affine_m(first: Any, step: NDArray[np.float64]) -> NDArray[np.float64]:
+def _affine_m(first: _Slice, step: NDArray[np.float64]) -> NDArray[np.float64]:
     """Index (column, row, slice) to metres RAS (PS3.3 equation C.7.6.2.1-1, x and y negated)."""
     along_row, along_column = _directions(first)
-    between_rows, between_columns = (float(s) for s in first.PixelSpacing)
+    between_rows, between_columns = first.spacing
     affine = np.eye(4)
     affine[:3, 0] = along_row * between_columns
     affine[:3, 1] = along_column * between_rows
     affine[:3, 2] = step
-    affine[:3, 3] = first.ImagePositionPatient
+    affine[:3, 3] = first.position
     affine[:2] *= -1
     affine[:3] *= MM
     return affine
 
 
-def _values(header: Any) -> NDArray[np.float32]:
+def _values(one: _Slice) -> NDArray[np.float32]:
     """Return the rescaled values of one slice, shape (columns, rows)."""
-    path = Path(header.filename)
     try:
-        full = pydicom.dcmread(path)
-        stored = np.asarray(full.pixel_array, dtype=np.float32)
-        slope = float(full.get("RescaleSlope", 1.0))
-        values = slope * stored + float(full.get("RescaleIntercept", 0.0))
+        values = _decoded(one.path)
     except (NotImplementedError, RuntimeError):
-        values = _decoded_elsewhere(path)
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise _damaged(path) from error
-    rows_and_columns = (int(header.Rows), int(header.Columns))
-    if values.shape != rows_and_columns:
-        raise _damaged(path)
-    return np.asarray(values.T, dtype=np.float32)
+        values = _decoded_elsewhere(one.path)
+    except _UNREADABLE as error:
+        raise _damaged(one.path) from error
+    if values.shape != (one.rows, one.columns):
+        raise _damaged(one.path)
+    return values.T
+
+
+def _decoded(path: Path) -> NDArray[np.float32]:
+    """Decode a slice with pydicom; slope times stored value plus intercept."""
+    full = pydicom.dcmread(path)
+    stored = np.asarray(full.pixel_array, dtype=np.float32)
+    slope, intercept = (
+        float(full.get(tag, usual))
+        for tag, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    return np.asarray(slope * stored + intercept, dtype=np.float32)
 
 
 def _decoded_elsewhere(path: Path) -> NDArray[np.float32]:

@@ -19,7 +19,15 @@ from insonate.images.untyped import nib
 _LENGTH_UNITS = {0: ("unknown", MM), 1: ("metre", 1.0), 2: ("mm", MM), 3: ("micron", 1e-6)}
 """NIfTI-1's codes in the low three bits of xyzt_units; "unknown" is read as mm, the habit."""
 
-_BROKEN = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    zlib.error,
+    ImageFileError,
+    HeaderDataError,
+)
 
 
 def read_nifti(path: Path, frame: Frame, unit: str) -> Volume:

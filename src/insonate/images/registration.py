@@ -39,7 +39,7 @@ looking at commissures and ventricles after such fits, 2 to 4 mm."""
 
 _GOOD_OVERLAP = 0.93
 _SCALE_RANGE = (0.8, 1.25)
-_LARGEST_TILT_DEG = 30.0
+_LARGEST_TILT_DEG = 40.0
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class RegistrationOptions:
     """
 
     spacing_m: float = 3.0 * MM
-    coarse_spacing_m: float = 6.0 * MM
+    coarse_spacing_m: float = 8.0 * MM
     depth_m: float = 130.0 * MM
     bins: int = 40
-    iterations: int = 120
+    iterations: int = 200
     tilts_deg: tuple[float, ...] = (-20.0, 0.0, 20.0)
 
     def __post_init__(self) -> None:
@@ -186,9 +186,9 @@ def register(
             raise GeometryError("Only axis-aligned volumes can be registered.")
     small = _both_at(fixed, moving, options.coarse_spacing_m)
     large = _both_at(fixed, moving, options.spacing_m)
-    fine = _level(large, options.depth_m)
     with _one_thread():
         start = _best_start(small, kind, options)
+        fine = _level(large, options.depth_m)
         found, metric = _refined(fine, start, kind, options)
         halves = [
             _refined(_Level(fine.fixed, fine.moving, half), found, kind, options)[0]
@@ -246,9 +246,9 @@ def _itk_image(values: NDArray[Any], like: Volume) -> Any:
 
 def _best_start(pair: _Pair, kind: Kind, options: RegistrationOptions) -> Pose:
     """Refine every nod on the coarse grid; return the pose with the highest information."""
-    level = _level(pair, options.depth_m)
     rigid = kind == "rigid"
     guesses = [first_guess(*pair, tilt, rigid=rigid) for tilt in options.tilts_deg]
+    level = _level(pair, options.depth_m)
     results = [_refined(level, guess, kind, options) for guess in guesses]
     return max(results, key=lambda result: result[1])[0]
 

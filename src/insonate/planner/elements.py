@@ -98,11 +98,12 @@ def select_elements(
 def _too_steep(rays: Rays, options: ElementOptions) -> Bool:
     angle = np.nan_to_num(rays.incidence_angle_rad, nan=0.0)
     beyond = (angle > options.angle_limit_rad) | (angle >= rays.critical_angle_rad)
-    return beyond | (np.abs(rays.transmission) == 0)
+    steep: Bool = beyond | (np.abs(rays.transmission) == 0)
+    return steep
 
 
 def _listed(indices: frozenset[int], count: int) -> Bool:
-    if indices and not (0 <= min(indices) and max(indices) < count):
+    if indices and not (min(indices) >= 0 and max(indices) < count):
         raise SettingsError(
             f"Elements {sorted(indices)} are named, but the array has elements 0 to {count - 1}; "
             "correct the list."

@@ -63,8 +63,10 @@ def corrected_drive(
     if len(states) != array.count or not on.any():
         raise PlanError(
             [
-                f"None of the {len(states)} elements can be driven; every one is off with its "
-                "reason. Choose another target, placement or angle limit."
+                (
+                    f"None of the {len(states)} elements can be driven; every one is off with its "
+                    "reason. Choose another target, placement or angle limit."
+                )
             ]
         )
     if correction == "ray":
@@ -100,8 +102,10 @@ def steer(drive: Drive, rays: Rays, shift_m: ArrayLike) -> Drive:
     if shift.shape != (3,) or not length <= STEERING_LIMIT_M:
         raise PlanError(
             [
-                f"The focus cannot be moved by {1e3 * length:.1f} mm electronically; at most "
-                f"{1e3 * STEERING_LIMIT_M:.0f} mm is allowed: place the array anew."
+                (
+                    f"The focus cannot be moved by {1e3 * length:.1f} mm electronically; at most "
+                    f"{1e3 * STEERING_LIMIT_M:.0f} mm is allowed: place the array anew."
+                )
             ]
         )
     wavenumber = TWO_PI * rays.frequency_hz / rays.focus_sound_speed

@@ -95,10 +95,11 @@ def _notes(tilt_rad: float, asked_rad: float | None) -> tuple[str, ...]:
     if asked_rad is not None or tilt_rad == 0:
         return ()
     way = "anterior" if tilt_rad > 0 else "posterior"
-    return (
+    note = (
         f"The array was tilted by {degrees(abs(tilt_rad)):.0f}° to {way}, because the head does "
-        "not fit in it upright.",
+        "not fit in it upright."
     )
+    return (note,)
 
 
 def _no_room(best: Placement, array: Array, least_m: float) -> str:

@@ -26,7 +26,7 @@ class PrescriptionOptions:
     """
 
     duration_s: Mapping[Stage, float] = field(
-        default_factory=lambda: {Stage.ALIGN: 10.0, Stage.VERIFY: 10.0, Stage.TREAT: 12.0}
+        default_factory=lambda: {Stage.ALIGN: 10.0, Stage.VERIFY: 10.0, Stage.TREAT: 20.0}
     )
     peak_goal_degc: Mapping[Stage, tuple[float, float]] = field(
         default_factory=lambda: dict(PEAK_GOALS_DEGC)
@@ -51,7 +51,7 @@ class PrescriptionOptions:
 def prescribe(
     target: Target,
     k_per_kj: Efficiency,
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
     *,
     options: PrescriptionOptions = PrescriptionOptions(),
 ) -> Prescription:
@@ -67,7 +67,7 @@ def prescribe(
     k_per_kj
         Predicted efficiency for a duration.
     limits
-        Caps.
+        Caps; the defaults where None.
     options
         Durations and goals.
 
@@ -79,7 +79,7 @@ def prescribe(
     sonications = tuple(
         Sonication(
             stage,
-            _power(stage, k_per_kj, limits, options),
+            _power(stage, k_per_kj, limits or Limits(), options),
             options.duration_s[stage],
         )
         for stage in Stage
@@ -88,7 +88,10 @@ def prescribe(
 
 
 def shortfalls(
-    prescription: Prescription, k_per_kj: Efficiency, *, base_degc: float = BODY_TEMPERATURE_DEGC
+    prescription: Prescription,
+    k_per_kj: Efficiency,
+    *,
+    base_degc: float = BODY_TEMPERATURE_DEGC,
 ) -> tuple[str, ...]:
     """Return a sentence for each sonication that is predicted to miss its goal."""
     sentences = []
@@ -119,8 +122,10 @@ def _efficiency(k_per_kj: Efficiency, duration_s: float) -> float:
     if not 0 < value < float("inf"):
         raise PlanError(
             [
-                f"The predicted heating is {value} K/kJ; it must be a positive number. Nothing "
-                "reaches the focus: choose another target or placement."
+                (
+                    f"The predicted heating is {value} K/kJ; it must be a positive number. Nothing "
+                    "reaches the focus: choose another target or placement."
+                )
             ]
         )
     return value

@@ -135,15 +135,14 @@ def _grown(mask: Bool, margin_m: float, grid: Grid) -> Bool:
 def _padded_box(mask: Bool, margin_m: float, grid: Grid) -> tuple[slice, ...]:
     box = ndimage.find_objects(mask.astype(np.int8))[0]
     pad = np.ceil(margin_m / grid.spacing_m).astype(int) + 1
-    return tuple(
-        slice(max(0, s.start - p), s.stop + p) for s, p in zip(box, pad, strict=True)
-    )
+    return tuple(slice(max(0, s.start - p), s.stop + p) for s, p in zip(box, pad, strict=True))
 
 
 def _bone_gap(head: HeadModel) -> Bool:
     brain = head.mask(Tissue.BRAIN)
     outside = head.mask(Tissue.SCALP, Tissue.WATER)
-    return brain & ndimage.binary_dilation(outside)
+    gap: Bool = brain & ndimage.binary_dilation(outside)
+    return gap
 
 
 def _frontal(air: Bool, head: HeadModel, options: RegionOptions) -> Bool:
@@ -152,7 +151,7 @@ def _frontal(air: Bool, head: HeadModel, options: RegionOptions) -> Bool:
     none = np.zeros_like(air)
     if not len(brain) or not air.any():
         return none
-    depth = int(round(options.frontal_depth_m / head.grid.spacing_m[1]))
+    depth = round(options.frontal_depth_m / float(head.grid.spacing_m[1]))
     front = int(brain[:, 1].max()) - depth
     lowest = int(brain[brain[:, 1] >= front, 2].min())
     none[:, max(0, front) :, lowest:] = air[:, max(0, front) :, lowest:]

@@ -122,9 +122,7 @@ def skull_density_ratios(head: HeadModel, rays: Rays) -> SkullDensityRatios:
     return SkullDensityRatios(results[0], results[1], results[2], air)
 
 
-def _bundle(
-    ct: Volume, hits: Float64, directions: Float64, spacing_m: float | None
-) -> Float64:
+def _bundle(ct: Volume, hits: Float64, directions: Float64, spacing_m: float | None) -> Float64:
     """Return HU along 5×5 parallel rays (or one, without spacing), (N, rays, 60)."""
     d = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     helper = np.eye(3)[np.abs(d).argmin(axis=1)]
@@ -159,7 +157,7 @@ def _peaks(profiles: Float64) -> _Peaks:
         value: Float64 = np.take_along_axis(profiles, where[..., None], axis=-1)[..., 0]
         return value
 
-    return _Peaks(bone.any(axis=-1), first, last, at(outer_at), at(inner_at), least)
+    return _Peaks(np.asarray(bone.any(axis=-1)), first, last, at(outer_at), at(inner_at), least)
 
 
 def _mean_over_rays(ratios: Float64, valid: NDArray[np.bool_]) -> Float64:
@@ -172,7 +170,7 @@ def _mean_over_rays(ratios: Float64, valid: NDArray[np.bool_]) -> Float64:
 def _workstation(profiles: Float64) -> tuple[Float64, NDArray[np.bool_]]:
     peaks = _peaks(profiles)
     ratio = np.maximum(0.0, peaks.least) / np.where(peaks.bone, peaks.outer, 1.0)
-    air = (peaks.bone & (peaks.least <= AIR_HU)).any(axis=-1)
+    air = np.asarray((peaks.bone & (peaks.least <= AIR_HU)).any(axis=-1))
     return _mean_over_rays(ratio, peaks.bone), air
 
 

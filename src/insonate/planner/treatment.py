@@ -169,7 +169,7 @@ def plan_treatment(
     array: Array,
     *,
     options: PlanOptions = PlanOptions(),
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
 ) -> TreatmentPlan:
     """Plan a treatment: place the array, trace the rays, choose elements, set phases.
 
@@ -182,7 +182,7 @@ def plan_treatment(
     array
         In the transducer frame.
     options, limits
-        How it is planned; what must never be crossed.
+        How it is planned; what must never be crossed (the defaults where None).
 
     Raises
     ------
@@ -200,7 +200,7 @@ def plan_treatment(
     )
     drive = corrected_drive(array, rays, states)
     grid = _focal_grid(target, options.field_half_width_m, options.field_spacing_m)
-    plan = TreatmentPlan(
+    return TreatmentPlan(
         head=head,
         target=target,
         array=array,
@@ -213,25 +213,28 @@ def plan_treatment(
         focal_field=ray_field(elements, drive, rays, grid),
         uncorrected_field=_uncorrected(array, elements, rays, states, options),
         surface=outer_surface_pressure(head, elements, drive),
-        limits=limits,
+        limits=limits or Limits(),
         notes=(*head.notes, *placement.notes, *regions.reasons, *_warnings(ratios, drive)),
     )
-    return plan
 
 
 def _require_target(head: HeadModel, target: Target) -> None:
     require_frame(target.frame, Frame.CT, f"The target {target.name}")
     where = 1e3 * target.point
-    place_words = f"The target {target.name} at ({where[0]:.1f}, {where[1]:.1f}, {where[2]:.1f}) mm"
+    point_words = (
+        f"The target {target.name} at ({where[0]:.1f}, {where[1]:.1f}, {where[2]:.1f}) mm"
+    )
     if not head.grid.contains(target.point, 1.0):
-        raise PlanError([f"{place_words} lies outside the CT; choose a point in the brain."])
+        raise PlanError([f"{point_words} lies outside the CT; choose a point in the brain."])
     index = np.floor(head.grid.indices_of(target.point) + 0.5).astype(int)
     tissue = Tissue(int(head.labels[tuple(index)]))
     if tissue is not Tissue.BRAIN:
         raise PlanError(
             [
-                f"{place_words} lies in {tissue.name.lower()}, not in the brain; check the frame "
-                "and the signs (x to the right, y anterior, z superior) or choose another point."
+                (
+                    f"{point_words} lies in {tissue.name.lower()}, not in the brain; check the frame "
+                    "and the signs (x to the right, y anterior, z superior) or choose another point."
+                )
             ]
         )
 

@@ -10,12 +10,12 @@ from insonate.plant.scenario import (
 )
 from insonate.plant.truth import true_head, true_placement
 from insonate.plant.twin import Twin
-from insonate.plant.world import Response, World
+from insonate.plant.world import Forecast, World
 
 __all__ = [
     "SCENARIOS",
+    "Forecast",
     "Reality",
-    "Response",
     "Scenario",
     "Twin",
     "VirtualScanner",

@@ -1,7 +1,7 @@
 """A head that warms and cools as power is set: the true one, and the controller's model of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from insonate.core import Tissue
 from insonate.events.documents import Point
 from insonate.heat.advance import advance
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
+from insonate.heat.prediction import UnitResponse
 from insonate.planner.heating import Heating
 
 FOCUS_RADIUS_M = 5e-3  # the focal spot and its neighbourhood, as wide as thermometry looks
@@ -56,6 +57,14 @@ class Twin:
         """Where one watt becomes heat now."""
         return self.heating.source
 
+    def calibrate(self, factor: float) -> None:
+        """Scale the heat round the focus; skull and scalp are not what thermometry measured."""
+        source = self.heating.source
+        coarse = source.coarse.copy()
+        coarse[self.model.region] *= np.float32(factor)
+        fine = source.fine * np.float32(factor)
+        self.heating = replace(self.heating, source=HeatSource(fine, coarse))
+
     def steer(self, total_m: Point) -> None:
         """Move the focus to the planned one plus ``total_m``."""
         self.heating = self._heating_at(total_m)
@@ -71,10 +80,14 @@ class Twin:
             water_degc=water_degc,
         )
 
+    def focus_degc(self, state: ThermalState) -> float:
+        """Return the hottest cell near the focus in one of the model's states, °C."""
+        return float(state.fine_degc.ravel()[self._near].max())
+
     def warmth(self) -> Warmth:
         """Return the hottest of each tissue now."""
         return Warmth(
-            float(self.state.fine_degc.ravel()[self._near].max()),
+            self.focus_degc(self.state),
             _highest(self, Tissue.SKULL, "degc"),
             _highest(self, Tissue.SCALP, "degc"),
             _highest(self, Tissue.SKULL, "dose"),
@@ -87,6 +100,24 @@ def _highest(twin: Twin, tissue: Tissue, what: str) -> float:
     fine = getattr(twin.state, f"fine_{what}").ravel()[cells.fine]
     coarse = getattr(twin.state, f"coarse_{what}").ravel()[cells.coarse]
     return float(max(fine.max(initial=-np.inf), coarse.max(initial=-np.inf)))
+
+
+def forecast_k_per_kj(
+    twin: Twin, response: UnitResponse, tissue: Tissue, largest_energy_j: float
+) -> float:
+    """Return by how much a kilojoule may raise the hottest of a tissue, K/kJ.
+
+    The hottest cell now is seldom the one that a sonication heats most, so the rise of the
+    maximum, max(T + E r) − max(T), is convex in the energy E: its chord up to the largest
+    allowed energy bounds it from above for every smaller one.
+    """
+    skull = tissue is Tissue.SKULL
+    cells = response.skull_cells if skull else response.scalp_cells
+    rises = (response.skull if skull else response.scalp).max(axis=0)
+    now = twin.state.coarse_degc.ravel()[cells]
+    per_joule = rises / np.float32(response.duration_s)
+    rise = float((now + largest_energy_j * per_joule).max() - now.max())
+    return max(rise, 0.0) / (largest_energy_j * 1e-3)
 
 
 def _near_focus(model: ThermalModel) -> NDArray[np.int64]:

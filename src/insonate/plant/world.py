@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from insonate.core import Tissue
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,
@@ -21,6 +22,9 @@ from insonate.events.documents import (
     Point,
     TemperatureFrame,
 )
+from insonate.heat.dose import DoseVariant, cem43
+from insonate.heat.model import ThermalState
+from insonate.heat.prediction import UnitResponse
 from insonate.plant.periphery import (
     Exposure,
     ask,
@@ -33,7 +37,14 @@ from insonate.plant.periphery import (
 )
 from insonate.plant.scanner import VirtualScanner
 from insonate.plant.scenario import Behaviour, Scenario
-from insonate.plant.twin import Twin
+from insonate.plant.twin import Twin, forecast_k_per_kj
+from insonate.thermometry.partial_volume import partial_volume_factor
+
+LEAST_RISE_K = 2.0
+"""Smaller rises say too little about the model's heat (noise is 0.3-0.7 K)."""
+
+CALIBRATION_RANGE = (0.3, 3.0)
+"""Sources of brain absorption differ five-fold; beyond this factor something else is wrong."""
 
 TICKS_PER_FRAME = 4
 """The world moves at most a quarter of a frame at a time while power is on."""
@@ -42,12 +53,12 @@ WAIT_STEP_S = 60.0
 """And at most a minute at a time while nothing happens."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """How much a kilojoule warms the hottest skull and scalp, K/kJ, by the model."""
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What the model can say of a sonication before it: one watt's response, largest energy."""
 
-    skull_k_per_kj: float
-    scalp_k_per_kj: float
+    response: UnitResponse
+    largest_energy_j: float
 
 
 @dataclass
@@ -78,8 +89,8 @@ class World:
         The true head, and the controller's model of it; both follow the power that is set.
     scanner
         What MR shows of the true one.
-    response
-        The model's forecast for a kilojoule.
+    forecast
+        What the model knows of a sonication before it.
     scenario
         What happens.
     rng
@@ -91,12 +102,12 @@ class World:
         truth: Twin,
         belief: Twin,
         scanner: VirtualScanner,
-        response: Response,
+        forecast: Forecast,
         scenario: Scenario,
         rng: np.random.Generator,
     ) -> None:
         self.truth, self.belief, self.scanner = truth, belief, scanner
-        self.response, self.scenario, self._rng = response, scenario, rng
+        self.forecast, self.scenario, self._rng = forecast, scenario, rng
         self.time_s = 0.0
         self.curve = Curve()
         self.sonication = 0
@@ -105,6 +116,10 @@ class World:
         self._started_s = 0.0
         self._frame_start_s = 0.0
         self._done: frozenset[Behaviour] = frozenset()
+        self._reference = belief.state
+        self._believed: list[tuple[ThermalState, float]] = []
+        self._course: list[tuple[float, float]] = []
+        self._seen: tuple[float, float] | None = None
         self._note()
 
     # --- what the controller sets ---
@@ -116,12 +131,22 @@ class World:
             base = self.belief.warmth().focus_degc
             self.scanner.begin(sonication, self.truth.model, self.truth.state, base)
             self._frame_start_s = self.time_s
+            self._reference, self._believed = self.belief.state, []
+            self._course = [(self.time_s, base)]
         self.power_w, self._off_at_s = power_w, off_at_s if power_w > 0 else None
         self._note()
 
     def steer(self, total_m: Point) -> None:
         """Move the true focus electronically; the model believes in the plan's focus as ever."""
         self.truth.steer(total_m)
+
+    def calibrate(self) -> None:
+        """Scale the model's heat at the focus to what thermometry measured in this sonication."""
+        if self._seen is not None:
+            measured, believed = self._seen
+            low, high = CALIBRATION_RANGE
+            self.belief.calibrate(min(max(measured / believed, low), high))
+        self._seen = None
 
     # --- time ---
 
@@ -140,11 +165,40 @@ class World:
         self.scanner.watch(self.truth.model, self.truth.state, step / 2)
         self._pass(step)
         self.scanner.watch(self.truth.model, self.truth.state, step / 2)
+        self._believed.append((self.belief.state, step))
         if self.time_s < frame_end - 1e-9:
             return None
         finished = self.scanner.frame(self._frame_start_s, self.time_s)
         self._frame_start_s = self.time_s
-        return finished
+        if finished is None:
+            return None
+        document, arrays = finished
+        return self._estimated(document), arrays
+
+    def _estimated(self, frame: TemperatureFrame) -> TemperatureFrame:
+        """Correct the peak for partial volume by the model's shape, and its dose with it."""
+        geometry = self.scanner.geometry()
+        if geometry is None:
+            return frame
+        offset = frame.focus_offset_m or (0.0, 0.0, 0.0)
+        belief = self.belief.model
+        factor = partial_volume_factor(
+            belief, self._believed, self._reference, geometry, offset_m=offset
+        )
+        peak = frame.baseline_degc + factor * (frame.peak_degc - frame.baseline_degc)
+        self._compare(frame, peak)
+        self._believed = []
+        self._course.append((0.5 * (frame.start_s + frame.end_s), peak))
+        times, course = zip(*self._course, strict=True)
+        dose = float(cem43(times, course, DoseVariant.SAPARETO))
+        return frame.model_copy(
+            update={
+                "peak_degc": peak,
+                "partial_volume_factor": factor,
+                "sigma_k": factor * frame.sigma_k,
+                "peak_dose_cem43": max(dose, frame.peak_dose_cem43),
+            }
+        )
 
     def wait(self, until_s: float) -> None:
         """Let time pass without power, at most a minute at a time."""
@@ -177,6 +231,15 @@ class World:
             getattr(self.curve, name).append(value)
 
     # --- what can be read ---
+
+    def _compare(self, frame: TemperatureFrame, peak_degc: float) -> None:
+        """Keep the hottest frame's rise, measured and by the model, for the calibration."""
+        total = sum(weight for _, weight in self._believed)
+        mean = sum(self.belief.focus_degc(s) * w for s, w in self._believed) / total
+        measured, believed = peak_degc - frame.baseline_degc, mean - self._course[0][1]
+        enough = believed >= LEAST_RISE_K and frame.focus_offset_m is not None
+        if enough and (self._seen is None or measured > self._seen[0]):
+            self._seen = (measured, believed)
 
     def water_degc(self) -> float:
         """Return the true temperature of the water now, °C, never above the body's."""
@@ -211,9 +274,15 @@ class World:
             scalp_max_degc=now.scalp_degc,
             skull_dose_cem43=now.skull_dose,
             scalp_dose_cem43=now.scalp_dose,
-            skull_rise_k_per_kj=self.response.skull_k_per_kj,
-            scalp_rise_k_per_kj=self.response.scalp_k_per_kj,
+            skull_rise_k_per_kj=self._rise(Tissue.SKULL),
+            scalp_rise_k_per_kj=self._rise(Tissue.SCALP),
             focus_degc=now.focus_degc,
+        )
+
+    def _rise(self, tissue: Tissue) -> float:
+        forecast = self.forecast
+        return forecast_k_per_kj(
+            self.belief, forecast.response, tissue, forecast.largest_energy_j
         )
 
     def ask_patient(self) -> PatientReport:

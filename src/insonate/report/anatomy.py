@@ -18,7 +18,7 @@ BEAM_LEVELS = (0.25, 0.5)
 
 BONE_WINDOW_HU = (-250.0, 1750.0)
 NEAR_PLANE_MM = 2.0
-CLOSE_UP_MM = 10.0
+CLOSE_UP_MM = 7.0
 
 
 def planes_picture(story: Story) -> Picture | None:
@@ -155,9 +155,9 @@ def _beam_row(story: Story, figure: Figure, row: Any) -> None:
         half = min(CLOSE_UP_MM, *(abs(edge) for edge in view.extent_mm))
         views.window(ax, (-half, half), (-half, half))
         _draw_beam(story, ax, name, 1.6)
-        ax.plot(0, 0, "+", color=canvas.LIMIT, ms=12, mew=2.0)
+        ax.plot(0, 0, "+", color=canvas.LIMIT, ms=9, mew=1.2)
         canvas.title(ax, f"Planned beam, {name}")
-        views.scale_bar(ax, 5)
+        views.scale_bar(ax, 2)
     if image is not None:
         canvas.side_bar(figure, image, row[-1], "Intensity (share of its peak)")
 

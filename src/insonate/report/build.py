@@ -79,6 +79,7 @@ def render_page(record: RecordLike) -> str:
         summary=summary,
         cards=_cards(summary),
         limits_sentence=_limits_sentence(summary),
+        truth_sentence=_truth_sentence(summary),
         pictures=pictures,
         maps=[p for p in pictures.values() if p.identifier.startswith("maps-")],
         tables=_tables(story, summary),
@@ -128,7 +129,7 @@ def _cards(summary: Summary) -> list[tuple[str, str, str]]:
         ("Skull maximum", words.quantity(summary.skull_max_degc, "degC"), "by thermal model"),
         ("Scalp maximum", words.quantity(summary.scalp_max_degc, "degC"), "by thermal model"),
         ("Energy", words.quantity(summary.energy_j, "J"), _sonications(summary)),
-        ("Session", words.minutes(summary.duration_s), "simulated time"),
+        ("Session", words.minutes(summary.duration_s), _clock_words(summary)),
     ]
 
 
@@ -136,15 +137,31 @@ def _sonications(summary: Summary) -> str:
     return f"in {words.plural(len(summary.sonications), 'sonication')}"
 
 
+def _clock_words(summary: Summary) -> str:
+    return "simulated time" if summary.simulated else "by the session's clock"
+
+
 def _limits_sentence(summary: Summary) -> str:
     if not summary.limits_judged:
         return "The record gives no verdict on limits."
     broken = summary.limits_broken
     if not broken:
-        return f"✓ All {summary.limits_judged} limits that were judged were kept."
+        return f"✓ All {summary.limits_judged} limits that were judged were kept, by what was measured and modelled."
     names = ", ".join(words.name(n) for n in broken)
     verb = "was" if len(broken) == 1 else "were"
     return f"✗ {len(broken)} of {summary.limits_judged} limits {verb} not kept: {names}."
+
+
+def _truth_sentence(summary: Summary) -> str:
+    """Say which limits the simulated truth crossed, though nobody could see it."""
+    crossed = [
+        f"{words.name(t.name)} {words.quantity(t.worst, t.unit)} (limit {words.quantity(t.value, t.unit)})"
+        for t in summary.truth
+        if t.kept is False
+    ]
+    if not crossed:
+        return ""
+    return f"Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
 
 
 def _write_atomically(place: Path, page: str) -> None:

@@ -1,5 +1,6 @@
 """Figures: the array seen from the feet, coloured by state, density ratio and phase."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,11 +84,16 @@ def elements_of(story: Story) -> Elements | None:
 
 def array_picture(story: Story, elements: Elements) -> Picture:
     """Draw the array three times: by state, by density ratio, by phase."""
-    figure, grid = canvas.new_sheet(1, below_in=1.2)
+    figure, grid = canvas.new_sheet(1, below_in=_below_in(story))
     _by_state(grid[0, 0], elements, story)
     _by_value(figure, grid[0, 1], elements, "sdr")
     _by_value(figure, grid[0, 2], elements, "phase")
     return Picture("array", canvas.png_uri(figure), _alt(story), _CAPTION)
+
+
+def _below_in(story: Story) -> float:
+    """Return the room under the panels: for a colour bar, or for the list of states."""
+    return max(0.75, 0.2 + 0.165 * sum(count > 0 for _, count in _counts(story)))
 
 
 _CAPTION = (
@@ -102,7 +108,9 @@ _CAPTION = (
 
 def _alt(story: Story) -> str:
     counts = _counts(story)
-    return "Maps of the array's elements. " + "; ".join(f"{n}: {c}" for n, c in counts) + "."
+    return (
+        "Maps of the array's elements. " + "; ".join(f"{n}: {c}" for n, c in counts if c) + "."
+    )
 
 
 def _counts(story: Story) -> list[tuple[str, int]]:
@@ -129,6 +137,8 @@ def _dish(ax: Axes, text: str) -> None:
 def _by_state(ax: Axes, elements: Elements, story: Story) -> None:
     _dish(ax, "State")
     for k, (label, count) in enumerate(_counts(story)):
+        if count == 0:
+            continue
         marker, colour = STATE_STYLES[k % len(STATE_STYLES)]
         x, y = elements.place[elements.states == k].T
         size = 8 if k == elements.on_index else 15
@@ -178,8 +188,8 @@ def histogram_picture(story: Story, elements: Elements) -> Picture:
         canvas.tidy(ax, label, "Elements")
         ax.grid(visible=False, axis="x")
     _metric_lines(axes[0], story)
-    _mean_line(axes[1], np.degrees(story.plan.mean_angle_rad) if story.plan else None)
-    _mean_line(axes[2], story.plan.mean_thickness_m * 1e3 if story.plan else None)
+    _mean_line(axes[1], np.degrees(story.plan.mean_angle_rad) if story.plan else None, "°")
+    _mean_line(axes[2], story.plan.mean_thickness_m * 1e3 if story.plan else None, " mm")
     for ax in axes:
         canvas.legend_above(ax, 2)
     caption = (
@@ -207,9 +217,17 @@ def _histogram(
     if values is None or known is None or not known.any():
         ax.text(0.5, 0.5, "not recorded", transform=ax.transAxes, ha="center", fontsize=9)
         return
-    edges = np.histogram_bin_edges(values[known] * factor, bins=32).tolist()
+    edges = _edges(values[known] * factor)
     both = [values[known & elements.on] * factor, values[known & ~elements.on] * factor]
-    ax.hist(both, edges, stacked=True, color=[canvas.MEASURED, "#B8C0C6"], label=["on", "off"])
+    labels = ["on", "off" if len(both[1]) else "_"]
+    ax.hist(both, edges, stacked=True, color=[canvas.MEASURED, "#B8C0C6"], label=labels)
+
+
+def _edges(values: NDArray[Any]) -> Sequence[float]:
+    """Return the edges of the bars; density ratios always run from 0 to 1."""
+    if values.min() >= 0 and values.max() <= 1:
+        return [k / 50 for k in range(51)]
+    return [float(edge) for edge in np.histogram_bin_edges(values, bins=32)]
 
 
 def _metric_lines(ax: Axes, story: Story) -> None:
@@ -219,6 +237,8 @@ def _metric_lines(ax: Axes, story: Story) -> None:
         ax.axvline(metric.value, color=canvas.LIMIT, ls=style, lw=1.5, label=label)
 
 
-def _mean_line(ax: Axes, value: float | None) -> None:
+def _mean_line(ax: Axes, value: float | None, unit: str) -> None:
     if value is not None and np.isfinite(value):
-        ax.axvline(value, color=canvas.LIMIT, lw=1.5, label=f"mean {words.plain(value, 1)}")
+        ax.axvline(
+            value, color=canvas.LIMIT, lw=1.5, label=f"mean {words.plain(value, 1)}{unit}"
+        )

@@ -24,6 +24,7 @@ HEAT = LinearSegmentedColormap.from_list(
 
 RANGE_DEGC = (37.0, 60.0)
 ZOOM_MM = 9.0
+MARGIN_MM = 18.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def _caption(scene: Scene) -> str:
     parts = [
         f"Sonication {exposure.number} ({exposure.stage}), {frame.orientation} slice.",
         f"Frame {frame.frame} of {_frame_numbers(exposure)}: hottest credible voxel {hottest}.",
-        "Left: the whole slice, coloured where the rise is above 3 K and 3 standard deviations.",
+        "Left: the slice, coloured where the rise is above 3 K and 3 standard deviations.",
         "Middle: the yellow square close up. Right: dose summed up to the last frame.",
     ]
     if scene.out_of_plane_mm > 1.0:
@@ -132,23 +133,25 @@ def _overview(ax: Axes, scene: Scene) -> None:
     )
     _readout_arrow(ax, scene)
     views.scale_bar(ax, 50)
-    canvas.title(ax, f"Whole {scene.frame.orientation} slice")
+    canvas.title(ax, f"{scene.frame.orientation.capitalize()} slice")
 
 
 def _head_window(ax: Axes, scene: Scene) -> None:
-    """Leave the empty air round the head out of the picture."""
-    seen = scene.magnitude.values > 0.05 * np.nanmax(scene.magnitude.values)
-    if not seen.any():
-        return views.square_window(ax, scene.magnitude, 0.0)
-    low, high = [], []
-    for axis, centres in enumerate(scene.magnitude.axes_mm()):
-        inside = centres[seen.any(axis=1 - axis)]
-        low.append(float(inside[0]))
-        high.append(float(inside[-1]))
-    half = max(high[0] - low[0], high[1] - low[1]) / 2 * 1.08
-    middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    views.window(ax, *((m - half, m + half) for m in middle))
-    return None
+    """Show the usable tissue with a margin, not the empty space round it."""
+    usable = np.isfinite(scene.temperature.values)
+    if not usable.any():
+        return
+    low, high, bottom, top = scene.temperature.extent_mm
+    spans = []
+    for axis, centres in enumerate(scene.temperature.axes_mm()):
+        inside = centres[usable.any(axis=1 - axis)]
+        spans.append((float(inside[0]) - MARGIN_MM, float(inside[-1]) + MARGIN_MM))
+    half = max(b - a for a, b in spans) / 2
+    half = min(half, (high - low) / 2, (top - bottom) / 2)
+    # The square stays inside the slice, so that no letter lies on its edge.
+    across = np.clip(sum(spans[0]) / 2, low + half, high - half)
+    up = np.clip(sum(spans[1]) / 2, bottom + half, top - half)
+    views.window(ax, (across - half, across + half), (up - half, up + half))
 
 
 def _anatomy(ax: Axes, scene: Scene) -> None:

@@ -25,7 +25,7 @@ def head_table(story: Story) -> Table | None:
         ("Posterior commissure (R, A, S)", words.point(head.pc_m)),
         ("Landmarks from", head.landmark_source),
         ("Landmark error (1 standard deviation)", words.quantity(head.landmark_error_m, "m")),
-        *sorted(head.provenance.items()),
+        *((words.name(key), text) for key, text in sorted(head.provenance.items())),
     ]
     return pairs_table("head", "The head model.", pairs, ("Head", "Value"))
 
@@ -76,7 +76,10 @@ def software_table(story: Story) -> Table:
     pairs: Pairs = []
     if opened is not None:
         pairs += [("Scenario", opened.scenario), ("Random seed", str(opened.seed))]
-        pairs += [(f"Setting: {key}", text) for key, text in sorted(opened.settings.items())]
+        pairs += [
+            (f"Setting: {words.name(key)}", text)
+            for key, text in sorted(opened.settings.items())
+        ]
         pairs += [(f"Version: {key}", text) for key, text in sorted(opened.versions.items())]
     if story.events:
         pairs += [

@@ -38,7 +38,8 @@ class Summary:
     """The treatment in numbers, SI and °C; None where the record does not say.
 
     ``lesion_volume_mm3`` is the volume above 240 CEM43 as thermometry measured it,
-    ``true_lesion_volume_mm3`` the simulated truth.
+    ``true_lesion_volume_mm3`` the simulated truth; ``limits`` are judged by what was seen,
+    ``truth`` holds those that the simulated truth can be compared with.
     """
 
     case: str
@@ -58,6 +59,7 @@ class Summary:
     energy_j: float
     sonications: tuple[SonicationSummary, ...]
     limits: tuple[LimitSummary, ...]
+    truth: tuple[LimitSummary, ...]
     missing_arrays: int
     disclaimer: str = DISCLAIMER
 
@@ -100,6 +102,7 @@ def summary_of(story: Story) -> Summary:
         energy_j=sum(e.ended.energy_j for e in story.exposures if e.ended),
         sonications=tuple(_sonication(e) for e in story.exposures),
         limits=_limits(story),
+        truth=_limits_in_truth(story),
         missing_arrays=story.lost_arrays,
     )
 
@@ -131,4 +134,20 @@ def _limits(story: Story) -> tuple[LimitSummary, ...]:
     rows = story.plan.limits if story.plan else ()
     return tuple(
         LimitSummary(r.name, r.value, r.unit, worst.get(r.name), kept.get(r.name)) for r in rows
+    )
+
+
+def _limits_in_truth(story: Story) -> tuple[LimitSummary, ...]:
+    """Compare the true temperatures of all sonications with their limits."""
+    truths = [e.truth for e in story.exposures if e.truth]
+    worst = {
+        "focal_temperature": max((t.peak_degc for t in truths), default=None),
+        "skull_temperature": max((t.skull_max_degc for t in truths), default=None),
+        "scalp_temperature": max((t.scalp_max_degc for t in truths), default=None),
+    }
+    rows = story.plan.limits if story.plan and truths else ()
+    return tuple(
+        LimitSummary(r.name, r.value, r.unit, found, found <= r.value)
+        for r in rows
+        if (found := worst.get(r.name)) is not None
     )

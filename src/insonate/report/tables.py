@@ -109,10 +109,11 @@ def _limit_row(limit: LimitSummary, source: str) -> tuple[str, ...]:
 def refusal_table(story: Story) -> Table:
     """Return what guards and the state machine refused."""
     rows = [
-        (e.time_s, "guard", p.guard, p.why, p.clears) for e, p in story.having(doc.GuardRefused)
+        (e.time_s, "guard", words.name(p.guard), words.prose(p.why), words.prose(p.clears))
+        for e, p in story.having(doc.GuardRefused)
     ]
     rows += [
-        (e.time_s, "command", p.verb.value, p.why, DASH)
+        (e.time_s, "command", p.verb.value, words.prose(p.why), DASH)
         for e, p in story.having(doc.CommandRefused)
     ]
     columns = ("Time (min:s)", "Kind", "Name", "Why it was refused", "What clears it")
@@ -270,4 +271,4 @@ _SAID: dict[str, Callable[[Any], str]] = {
 
 def _said(event: Event) -> str:
     tell = _SAID.get(event.payload.kind)
-    return event.reason if tell is None else tell(event.payload)
+    return words.prose(event.reason if tell is None else tell(event.payload))

@@ -25,7 +25,8 @@ def timeline_picture(story: Story) -> Picture | None:
     _power(axes[2], story)
     _people(axes[3], story)
     for ax in axes:
-        ax.set_xlim(0, max(story.end_s / 60, 1e-3))
+        end = max(story.end_s / 60, 1e-3)
+        ax.set_xlim(-0.01 * end, 1.01 * end)
     axes[-1].set_xlabel("Session time (min)", fontsize=9)
     alt = (
         f"Timeline of {words.minutes(story.end_s)} with {len(story.exposures)} sonications: focus, "
@@ -80,7 +81,7 @@ def _cap(ax: Axes, story: Story, name: str, style: str = "-") -> None:
     ax.axhline(limit.value, color=canvas.LIMIT, lw=1.3, ls=style)
     ax.text(
         0.005, limit.value, f"{words.name(name)} cap {limit.value:g} °C", fontsize=7.5,
-        color=canvas.LIMIT, ha="left", va="bottom",
+        color=canvas.LIMIT, ha="left", va="bottom", path_effects=canvas.halo("white"),
         transform=blended_transform_factory(ax.transAxes, ax.transData),
     )  # fmt: skip
 
@@ -186,8 +187,8 @@ def _write(ax: Axes, marks: list[Mark], height: int, end_s: float) -> None:
             continue
         text = label if len(label) <= 34 else label[:33] + "…"
         ax.annotate(
-            text, (time / 60, height), (6, 0), textcoords="offset points", fontsize=7.5,
-            va="center", color=canvas.INK, annotation_clip=True,
+            text, (time / 60, height), (-3, 5), textcoords="offset points", fontsize=7.5,
+            va="bottom", color=canvas.INK, annotation_clip=True,
         )  # fmt: skip
         free_from = time + end_s * (0.02 + 0.0085 * len(text))
 

@@ -1,10 +1,12 @@
 """Numbers and names as a reader wants them: with unit, never NaN, in plain words."""
 
 from collections.abc import Iterable, Sequence
-from math import degrees, isfinite
+from math import degrees, isfinite, log10
 
 DASH = "–"
 """Stands for "not recorded"."""
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _SHOWN = {
     "degC": (1.0, "°C", 1),
@@ -49,7 +51,10 @@ def plain(value: float | None, digits: int) -> str:
 
 
 def dose(value: float | None) -> str:
-    """Return a thermal dose in CEM43 as a number: whole above 100, else one digit."""
+    """Return a thermal dose in CEM43: whole above 100, in powers of ten above 100 000."""
+    if value is not None and isfinite(value) and value >= 1e5:
+        tens = int(log10(value))
+        return f"{value / 10**tens:.1f} × 10{str(tens).translate(_RAISED)}"
     return plain(value, 0 if value is not None and value >= 100 else 1)
 
 
@@ -98,6 +103,11 @@ def minutes(time_s: float) -> str:
 def name(identifier: str) -> str:
     """Return an identifier as words: "skull_temperature" → "skull temperature"."""
     return identifier.replace("_", " ")
+
+
+def prose(text: str) -> str:
+    """Return a sentence of the record with its units as a reader writes them."""
+    return text.replace(" degC", " °C")
 
 
 def plural(count: int, noun: str) -> str:

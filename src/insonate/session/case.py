@@ -199,7 +199,7 @@ def _words(reality: Reality) -> str:
 def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recorder) -> None:
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
-    lesion = measured_lesion(ended.frames)
+    lesion = measured_lesion(world.belief, ended.frames)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)
     record_true_lesion(world, recorder)

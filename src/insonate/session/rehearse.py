@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from insonate.control import AutomaticOperator, ControllerState, ControlSettings, step
@@ -38,8 +37,8 @@ class Ended:
     """How the loop ended: the controller's last state, and the best measured dose map."""
 
     state: ControllerState
-    frames: tuple[tuple[TemperatureFrame, NDArray[np.float32], NDArray[np.float32]], ...]
-    """For each sonication its last frame, its dose map and its hottest map (°C)."""
+    frames: tuple[TemperatureFrame, ...]
+    """Every thermometry frame, in order."""
 
 
 class Treatment:
@@ -58,7 +57,7 @@ class Treatment:
         self._operator = AutomaticOperator(settings)
         self.state = state
         self._last: tuple[Decision, ...] = ()
-        self._frames: dict[int, tuple[TemperatureFrame, Any, Any]] = {}
+        self._frames: list[TemperatureFrame] = []
         self._cooling_frames = 0
 
     def run(self) -> Ended:
@@ -75,7 +74,7 @@ class Treatment:
                 self._cool()
             else:
                 self._linger()
-        return Ended(self.state, tuple(self._frames.values()))
+        return Ended(self.state, tuple(self._frames))
 
     # --- what the operator does ---
 
@@ -113,10 +112,7 @@ class Treatment:
 
     def _frame(self, frame: TemperatureFrame, arrays: Mapping[str, NDArray[Any]]) -> None:
         units = {name: (array, FRAME_UNITS[name]) for name, array in arrays.items()}
-        hot = frame.baseline_degc + arrays["delta_t"]
-        if frame.sonication in self._frames:
-            hot = np.fmax(hot, self._frames[frame.sonication][2])
-        self._frames[frame.sonication] = (frame, arrays["dose"], hot)
+        self._frames.append(frame)
         self._observe(frame, Source.SCANNER, units)
 
     def _patient(self) -> None:
@@ -166,6 +162,7 @@ class Treatment:
                 self._world.steer(decision.total_m)
             case SonicationEnded():
                 self._cooling_frames = FRAMES_AFTER
+                self._world.calibrate()
                 observe_truth(self._world, self._recorder, decision.sonication)
             case _:
                 pass

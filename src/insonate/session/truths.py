@@ -12,10 +12,10 @@ from insonate.events.documents import (
     TruthCurve,
     TruthObserved,
 )
-from insonate.heat.lesion import Contour, predict_lesion
 from insonate.heat.readout import dose_at, peak_at, temperature_at
 from insonate.plant import World
 from insonate.record import Recorder
+from insonate.session.measured import describe_lesion
 
 OFF_TARGET_RADIUS_M = 10e-3  # as far as thermometry calls a voxel off target
 PLANE_SPACING_M = 0.25e-3
@@ -77,30 +77,10 @@ def record_curve(world: World, recorder: Recorder) -> None:
 
 def record_true_lesion(world: World, recorder: Recorder) -> LesionDescribed:
     """Record the lesion that was really made."""
-    twin = world.truth
-    found = predict_lesion(twin.model, twin.state)
-    main = found.at(240.0)
-    document = LesionDescribed(
-        basis="truth",
-        peak_degc=float(twin.state.fine_peak_degc.max()),
-        peak_dose_cem43=float(twin.state.fine_dose.max()),
-        volume_17_mm3=_mm3(found.at(17.0)),
-        volume_100_mm3=_mm3(found.at(100.0)),
-        volume_200_mm3=_mm3(found.at(200.0)),
-        volume_240_mm3=_mm3(main),
-        volume_51_mm3=_mm3(found.at(51.0, "degC")),
-        diameters_m=_point(main.extent_m),
-        centre_offset_m=_point(main.offset_m) if main.volume_m3 > 0 else None,
-        plane_spacing_m=PLANE_SPACING_M,
-        target_inside=main.target_inside,
-        dose_variant=str(twin.model.options.dose_variant),
-    )
+    nowhere = np.zeros(3)
+    document = describe_lesion(world.truth, "truth", nowhere, PLANE_SPACING_M)
     recorder.append(document, time_s=world.time_s, source=Source.TRUTH, arrays=_planes(world))
     return document
-
-
-def _mm3(contour: Contour) -> float:
-    return contour.volume_m3 * 1e9
 
 
 def _point(vector: NDArray[np.float64]) -> Point:

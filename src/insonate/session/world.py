@@ -13,8 +13,8 @@ from insonate.plan import Stage
 from insonate.planner import steer
 from insonate.planner.heating import Beam, Heating, heating
 from insonate.plant import (
+    Forecast,
     Reality,
-    Response,
     Scenario,
     Twin,
     VirtualScanner,
@@ -60,8 +60,8 @@ def build_world(case: PreparedCase, scenario: Scenario, seed: int) -> tuple[Worl
         scenario.field_drift_ppm_per_min,
         images,
     )
-    response = case.responses[Stage.TREAT]
-    forecast = Response(response.skull_k_per_kj, response.scalp_k_per_kj)
+    largest = case.treatment.limits.energy.value
+    forecast = Forecast(case.responses[Stage.TREAT], largest)
     return World(truth, belief, scanner, forecast, scenario, readings), reality
 
 

@@ -1,6 +1,7 @@
 """Head models with a closed form: fluid layers with known depth, volume-averaged on a grid."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,9 +40,10 @@ def layered_head(
 ) -> HeadModel:
     """Build a head of layers.
 
-    Every map is the volume average of its layers in each voxel (to first order in the voxel's
-    size), so a face may lie anywhere between voxel centres; the label is that of the largest
-    part.
+    As on a CT, HU is the volume average of the layers in each voxel (to first order in the
+    voxel's size), so a face may lie anywhere between voxel centres. The label is that of the
+    largest part. As in a patient's head, soft tissue has its own properties and a voxel of bone
+    those of the mixture in it.
 
     Parameters
     ----------
@@ -60,20 +62,28 @@ def layered_head(
     below = [np.ones(grid.shape)]
     below += [np.clip(0.5 + (depth_m - f) / voxel, 0, 1) for f in np.atleast_1d(faces_m)]
     below.append(np.zeros(grid.shape))
-    parts = np.stack([a - b for a, b in zip(below[:-1], below[1:], strict=True)])
+    parts = np.stack([a - b for a, b in pairwise(below)])
+
+    largest = parts.argmax(axis=0)
+    labels = np.array([int(m.tissue) for m in materials], np.int8)[largest]
 
     def mixed(name: str) -> NDArray[np.float32]:
         values = np.array([getattr(m, name) for m in materials])
         return np.tensordot(values, parts, axes=1).astype(np.float32)
 
-    labels = np.array([int(m.tissue) for m in materials], np.int8)[parts.argmax(axis=0)]
+    def mapped(name: str) -> NDArray[np.float32]:
+        values = np.array([getattr(m, name) for m in materials])
+        pure: NDArray[np.float32] = values[largest].astype(np.float32)
+        return np.where(labels == int(Tissue.SKULL), mixed(name), pure)
+
     ones = np.ones(grid.shape, np.float32)
     middle = grid.points_of((np.array(grid.shape) - 1) / 2)
     up = np.array([0.0, 0.0, 1.0])
-    ac, pc = middle + (0, 0.0125, 0), middle - (0, 0.0125, 0)
+    half = np.array([0.0, 0.0125, 0.0])
+    ac, pc = middle + half, middle - half
     return HeadModel(
-        grid=grid, labels=labels, hounsfield=mixed("hounsfield"), density=mixed("density"),
-        sound_speed=mixed("sound_speed"), attenuation=mixed("attenuation"), absorbed_share=ones,
+        grid=grid, labels=labels, hounsfield=mixed("hounsfield"), density=mapped("density"),
+        sound_speed=mapped("sound_speed"), attenuation=mapped("attenuation"), absorbed_share=ones,
         heat_capacity=4000 * ones, conductivity=0.5 * ones, perfusion=0 * ones,
         frequency_hz=frequency_hz, mapping="closed form",
         landmarks=Landmarks(ac, pc, up, 0.0, "closed form"),

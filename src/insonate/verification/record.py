@@ -19,7 +19,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 Reader = Callable[[Path], tuple[Event, ...]]
 
 
-def sample_record(folder: Path, count: int = 3) -> tuple[Event, ...]:
+def sample_record(folder: Path, count: int = 2) -> tuple[Event, ...]:
     """Write a small finished record with one array, and return its events."""
     opened = SessionOpened(
         case="bench", simulated=True, disclaimer="bench", scenario="none", seed=0,

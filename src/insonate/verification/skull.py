@@ -82,7 +82,13 @@ def lopsided_head() -> HeadModel:
     }
     same = {
         name: getattr(whole, name)
-        for name in ("absorbed_share", "heat_capacity", "conductivity", "perfusion", "landmarks")
+        for name in (
+            "absorbed_share",
+            "heat_capacity",
+            "conductivity",
+            "perfusion",
+            "landmarks",
+        )
     }
     return HeadModel(grid=grid, **maps, **same, frequency_hz=650e3, mapping="closed form")
 

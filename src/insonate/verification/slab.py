@@ -17,7 +17,9 @@ class Layer:
     thickness_m: float = 0.0
 
 
-def slab_transmission(before: Layer, layers: list[Layer], after: Layer, omega: float) -> complex:
+def slab_transmission(
+    before: Layer, layers: list[Layer], after: Layer, omega: float
+) -> complex:
     """Return the pressure behind a stack over that of the incident wave, at normal incidence.
 
     Each layer maps (p, v) at its far face to (p, v) at its near face; ρ, c, and the complex

@@ -16,7 +16,11 @@ Line = NDArray[np.float32]
 
 @compiled_parallel
 def fill_potential(
-    box: Box, potential: Box, offset: NDArray[np.int64], ramps: tuple[Line, Line, Line], top: float
+    box: Box,
+    potential: Box,
+    offset: NDArray[np.int64],
+    ramps: tuple[Line, Line, Line],
+    top: float,
 ) -> None:
     """Write U with its edges continued, and i·top·(1 - (1-a)(1-b)(1-c)) of the absorber."""
     n0, n1, n2 = potential.shape
@@ -62,7 +66,9 @@ def farthest(box: Box, centre: complex) -> float:
 
 
 @compiled_parallel
-def propagate(box: Box, squares: tuple[Line, Line, Line], centre: Box, scale: np.float32) -> None:
+def propagate(
+    box: Box, squares: tuple[Line, Line, Line], centre: Box, scale: np.float32
+) -> None:
     """Multiply by G = 1/(|k|² - c - iε) and by ``scale``; ``centre`` holds the one value c + iε."""
     real, imag = centre[0, 0, 0].real, centre[0, 0, 0].imag
     for i in numba.prange(box.shape[0]):
@@ -73,7 +79,9 @@ def propagate(box: Box, squares: tuple[Line, Line, Line], centre: Box, scale: np
                 d = start + squares[2][k]
                 m = scale / (d * d + imag * imag)
                 v = row[k]
-                row[k] = complex((v.real * d - v.imag * imag) * m, (v.imag * d + v.real * imag) * m)
+                row[k] = complex(
+                    (v.real * d - v.imag * imag) * m, (v.imag * d + v.real * imag) * m
+                )
 
 
 @compiled_parallel
@@ -82,8 +90,8 @@ def advance(
 ) -> tuple[float, float]:
     """Do ψ ← ψ + γ(t - ψ), then t ← Vψ; return |Δψ|² and |ψ|² summed.
 
-    γ = 1 + i(U - c)/ε where |U - c| < limit, 1 elsewhere; V = U - c - iε; ``radius`` is
-    (ε, limit).
+    γ = 1 + iv where |U - c| < limit and 1/(1 - iv) elsewhere, v = (U - c)/ε; V = U - c - iε;
+    ``radius`` is (ε, limit).
     """
     epsilon, limit = radius
     real, imag = centre[0, 0, 0].real, centre[0, 0, 0].imag
@@ -96,8 +104,13 @@ def advance(
             for k in range(p_row.size):
                 u, p, q = u_row[k], p_row[k], t_row[k]
                 x, y = u.real - real, u.imag - imag
-                weight = inverse if x * x + y * y < limit * limit else np.float32(0)
-                g_real, g_imag = np.float32(1) - y * weight, x * weight
+                v_real, v_imag = y * inverse, -x * inverse
+                if x * x + y * y < limit * limit:
+                    g_real, g_imag = np.float32(1) - v_real, -v_imag
+                else:
+                    d = np.float32(1) + v_real
+                    m = np.float32(1) / (d * d + v_imag * v_imag)
+                    g_real, g_imag = d * m, -v_imag * m
                 e_real, e_imag = q.real - p.real, q.imag - p.imag
                 d_real = g_real * e_real - g_imag * e_imag
                 d_imag = g_real * e_imag + g_imag * e_real

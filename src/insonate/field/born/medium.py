@@ -97,6 +97,12 @@ class Medium:
         return TWO_PI * self.frequency_hz / self.background.sound_speed
 
     @property
+    def bulk(self) -> tuple[float, float]:
+        """Smallest and largest (ω/c)² of the materials, 1/m²."""
+        omega = TWO_PI * self.frequency_hz
+        return (omega / self.fastest) ** 2, (omega / self.slowest) ** 2
+
+    @property
     def points_per_wavelength(self) -> float:
         """Points per wavelength in the slowest material."""
         return self.slowest / (self.frequency_hz * self.spacing)

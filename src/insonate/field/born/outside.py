@@ -33,8 +33,8 @@ Line = NDArray[np.float64]
 class OutsideSource:
     """Monopoles in the water outside the grid.
 
-    Faces of the grid that no point lies beyond stay open (χ = 1 up to and through them), so that
-    nothing is taken out of the wave where it leaves.
+    The shell should lie in water. Where the head goes on through a face (the neck), the incident
+    wave is taken out in tissue instead; that happens behind the target, on its way out.
 
     Parameters
     ----------
@@ -79,57 +79,35 @@ class OutsideSource:
                 f"A grid of {medium.grid.shape} is too small for the shell of an outside source; "
                 f"every axis needs at least {4 * (MARGIN + SHELL)} cells."
             )
-        windows = _windows(medium, self.points)
-        blocks = (_block(self, medium, windows, part) for part in _parts(medium, windows))
-        return tuple(block for block in blocks if block is not None)
+        windows = [_window(n, medium.spacing) for n in medium.grid.shape]
+        parts = _parts(medium.grid.shape)
+        return tuple(_block(self, medium, windows, part) for part in parts)
 
 
-def _windows(medium: Medium, points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return for each axis χ and its first two derivatives, shape (3, n)."""
-    lines = []
-    for axis, line in enumerate(medium.grid.axes()):
-        low = bool((points[:, axis] < line[0]).any())
-        high = bool((points[:, axis] > line[-1]).any())
-        lines.append(_window(len(line), medium.spacing, low=low, high=high))
-    return lines
-
-
-def _window(n: int, spacing: float, *, low: bool, high: bool) -> NDArray[np.float64]:
-    window = np.zeros((3, n))
-    window[0] = 1.0
+def _window(n: int, spacing: float) -> NDArray[np.float64]:
+    """Return χ along an axis of n cells and its first two derivatives, shape (3, n)."""
     t = np.clip((np.arange(n) - MARGIN) / SHELL, 0, 1)
-    rise = np.stack([
+    window = np.stack([
         t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3),
         140 * t**3 * (1 - t) ** 3 / (SHELL * spacing),
         420 * t**2 * (1 - t) ** 2 * (1 - 2 * t) / (SHELL * spacing) ** 2,
     ])  # fmt: skip
     half = n // 2
-    if low:
-        window[:, :half] = rise[:, :half]
-    if high:
-        mirrored = rise[:, ::-1] * np.array((1, -1, 1))[:, None]
-        window[:, n - half :] = mirrored[:, n - half :]
+    window[:, n - half :] = (window[:, ::-1] * np.array((1, -1, 1))[:, None])[:, n - half :]
     return window
 
 
-def _parts(
-    medium: Medium, windows: list[NDArray[np.float64]]
-) -> list[tuple[slice, slice, slice]]:
+def _parts(shape: tuple[int, int, int]) -> list[tuple[slice, slice, slice]]:
     """Cut the shell into slabs that do not overlap: first both x faces, then y, then z."""
-    n = medium.grid.shape
     thick = MARGIN + SHELL + 1
-    rest = [slice(0, m) for m in n]
+    rest = [slice(0, n) for n in shape]
     parts = []
-    for axis in range(3):
-        for low in (True, False):
-            edge = windows[axis][0][0 if low else -1]
-            if edge == 0:
-                cut = slice(0, thick) if low else slice(n[axis] - thick, n[axis])
-                parts.append((*rest[:axis], cut, *rest[axis + 1 :]))
-        first = thick if windows[axis][0][0] == 0 else 0
-        last = n[axis] - (thick if windows[axis][0][-1] == 0 else 0)
-        rest[axis] = slice(first, last)
-    return [(a, b, c) for a, b, c in parts]
+    for axis, n in enumerate(shape):
+        for cut in (slice(0, thick), slice(n - thick, n)):
+            part = [*rest[:axis], cut, *rest[axis + 1 :]]
+            parts.append((part[0], part[1], part[2]))
+        rest[axis] = slice(thick, n - thick)
+    return parts
 
 
 def _block(
@@ -137,11 +115,9 @@ def _block(
     medium: Medium,
     windows: list[NDArray[np.float64]],
     part: tuple[slice, slice, slice],
-) -> SourceBlock | None:
+) -> SourceBlock:
     axes = [line[p] for line, p in zip(medium.grid.axes(), part, strict=True)]
     shape = tuple(len(line) for line in axes)
-    if min(shape) == 0:
-        return None
     values = np.zeros(shape, np.complex64)
     cut = [np.ascontiguousarray(w[:, p]) for w, p in zip(windows, part, strict=True)]
     _commutator(

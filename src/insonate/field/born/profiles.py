@@ -102,7 +102,9 @@ class Profile:
     def look_up(self, at: Line) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
         """Return U and √ρ at coordinates (m) along the line."""
         x = self.start + self.step * np.arange(len(self.density))
-        real, imag = (np.interp(at, x, part) for part in (self.potential.real, self.potential.imag))
+        real, imag = (
+            np.interp(at, x, part) for part in (self.potential.real, self.potential.imag)
+        )
         root = np.sqrt(np.interp(at, x, self.density))
         return (real + 1j * np.maximum(imag, 0)).astype(np.complex64), root.astype(np.float32)
 
@@ -220,9 +222,7 @@ def _layer_profile(
     density = layers.fluids[0].density + np.fft.ifft(rho).real
     compressibility = layers.fluids[0].compressibility(frequency_hz) + np.fft.ifft(kappa)
     slope, curvature = np.fft.ifft(1j * q * rho).real, np.fft.ifft(-(q**2) * rho).real
-    potential = scalar_potential(
-        (density, slope**2, curvature), compressibility, frequency_hz
-    )
+    potential = scalar_potential((density, slope**2, curvature), compressibility, frequency_hz)
     return _table(low, step, spacing, (potential, density))
 
 
@@ -237,11 +237,12 @@ def _shell_profile(
     q = TWO_PI * np.fft.fftfreq(n, step)
     r = (np.arange(n) - n / 2 + 0.5) * step
     fluids = shells.fluids[::-1]
-    balls = [_odd_ball(q, radius, n * step) * np.exp(1j * q * r[0]) for radius in shells.radii_m]
+    balls = [
+        _odd_ball(q, radius, n * step) * np.exp(1j * q * r[0]) for radius in shells.radii_m
+    ]
     # outside everything is fluid 0; each smaller ball replaces what is outside it
     indicators = [
-        balls[-j] - (balls[-j - 1] if j < len(balls) else 0.0)
-        for j in range(1, len(balls) + 1)
+        balls[-j] - (balls[-j - 1] if j < len(balls) else 0.0) for j in range(1, len(balls) + 1)
     ]
     window = roll_off(q / _cutoff(fluids, spacing, frequency_hz)) * n
     rho, kappa = _materials(fluids, indicators, window, frequency_hz)
@@ -260,7 +261,9 @@ def _interval(q: Line, a: float, b: float, length: float) -> ComplexLine:
     """Fourier coefficients of 1 on [a, b], period ``length``."""
     safe = np.where(q == 0, 1.0, q)
     values: ComplexLine = np.where(
-        q == 0, (b - a) / length, (np.exp(-1j * q * a) - np.exp(-1j * q * b)) / (1j * safe * length)
+        q == 0,
+        (b - a) / length,
+        (np.exp(-1j * q * a) - np.exp(-1j * q * b)) / (1j * safe * length),
     )
     return values
 

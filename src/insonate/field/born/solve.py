@@ -99,7 +99,7 @@ def solve_born(
     blocks = _fitting(source.blocks(medium), padding)
     problem = _problem(medium, blocks, padding, options, (library, threads))
     psi = np.empty(padding.shape, np.complex64)
-    end = _run(problem, psi, Watch(medium, padding, blocks, options), options, progress)
+    end = _run(problem, psi, medium, options, progress)
     pressure = _cropped(psi, medium, padding)
     seconds = (time.perf_counter() - wall, time.process_time() - processor)
     return PressureField(
@@ -129,7 +129,7 @@ def _problem(
     return Problem(
         potential=fill_box(medium, padding, options.absorber),
         sources=blocks,
-        offset=padding.offset,
+        padding=padding,
         squares=wavenumbers_squared(padding, medium.spacing),
         work=work,
         transform=fft.transform(library[0], work, library[1]),
@@ -150,17 +150,16 @@ def _fitting(blocks: tuple[SourceBlock, ...], padding: Padding) -> tuple[SourceB
 def _run(
     problem: Problem,
     psi: NDArray[np.complex64],
-    watch: Watch,
+    medium: Medium,
     options: BornOptions,
     progress: Progress,
 ) -> _End:
-    background = float(np.abs(problem.potential[0, 0, 0].real))
-    fast, proven = shifts(problem.potential, background)
-    if options.guaranteed_only:
-        return _iterated(problem, psi, (proven, watch), options, progress)
-    end = _iterated(problem, psi, (fast, watch), options, progress)
-    if end.diverged:
-        end = _iterated(problem, psi, (proven, watch), options, progress)
+    tries = shifts(problem.potential, medium.bulk, medium.background_wavenumber**2)
+    for shift in tries[1:] if options.guaranteed_only else tries:
+        watch = Watch(medium, problem.padding, problem.sources, options)
+        end = _iterated(problem, psi, (shift, watch), options, progress)
+        if not end.diverged:
+            break
     return end
 
 

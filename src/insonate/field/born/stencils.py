@@ -64,3 +64,20 @@ def potential_from(
     root = (1 / np.sqrt(density)).astype(np.float32)
     _potential(root, density, kappa, out, (scale, np.float32(1 / step**2)))
     return out
+
+
+@compiled_parallel
+def apply_bands(
+    out: NDArray[np.float32],
+    values: NDArray[np.float32],
+    first: NDArray[np.int64],
+    taps: NDArray[np.float32],
+) -> None:
+    """Write out[i] = Σ_m taps[i, m] values[first[i] + m]; rows beyond the values count as 0."""
+    for i in numba.prange(out.shape[0]):
+        out[i, :] = np.float32(0)
+        for m in range(taps.shape[1]):
+            row = first[i] + m
+            if 0 <= row < values.shape[0]:
+                for j in range(out.shape[1]):
+                    out[i, j] += taps[i, m] * values[row, j]

@@ -125,7 +125,9 @@ def _face(field: PressureField, axis: int, outward: int) -> tuple[Surface, int, 
     where = np.insert(
         np.stack([m.ravel() for m in mesh], axis=1), axis, field.grid.axes()[axis][at], axis=1
     )
-    weights = np.outer(*[_quadrature(len(line)) * step for a, line in enumerate(lines) if a != axis])
+    weights = np.outer(
+        *[_quadrature(len(line)) * step for a, line in enumerate(lines) if a != axis]
+    )
     values = np.stack((p[at].ravel(), outward * np.asarray(slope).ravel() / step), axis=1)
     return (where, weights.ravel(), values), axis, outward
 

@@ -20,16 +20,18 @@ from insonate.field.born.medium import (
     require_cubic,
     require_points_per_wavelength,
 )
-from insonate.field.born.stencils import HALO, potential_from
+from insonate.field.born.stencils import HALO, apply_bands, potential_from
 from insonate.head import HeadModel
 
 FloatMap = NDArray[np.float32]
-Matrix = NDArray[np.float32]
+Bands = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-SLAB = 16
+SLAB = 32
 """Planes of the grid that are worked on at a time."""
 SINC_HALF_WIDTH = 8
 """Half-width of the resampling kernel in its own samples."""
+DECIMATION_REACH = 2 * SINC_HALF_WIDTH
+"""Points of the finer grid that decimation reaches on each side."""
 SINC_SHAPE = 6.5
 """β of its Kaiser window."""
 
@@ -169,14 +171,13 @@ class _Resampling:
         self._step = spacing / self.finer
         slowest = min(float(maps.sound_speed.min()), background.sound_speed)
         cutoff = density_cutoff(slowest / (frequency_hz * spacing))
-        self._reach = HALO + (self.finer - 1) * 2 * SINC_HALF_WIDTH
-        self._matrices = [
-            _sinc_matrix(
+        self._reach = HALO + (self.finer - 1) * DECIMATION_REACH
+        self._bands = [
+            _sinc_bands(
                 _fine_line(line, self._step, self.finer, self._reach), voxels, spacing / cutoff
             )
             for line, voxels in zip(grid.axes(), maps.grid.axes(), strict=True)
         ]
-        self._decimation = [_decimation(n, self.finer) for n in grid.shape]
 
     def slabs(self) -> Iterator[tuple[slice, NDArray[np.complex64], FloatMap]]:
         """Yield planes of the grid with their U and ρ."""
@@ -189,9 +190,9 @@ class _Resampling:
     def _slab(self, rows: slice, planes: int) -> tuple[NDArray[np.complex64], FloatMap]:
         base = self._background
         kappa0 = base.compressibility(self._frequency)
-        density, real, imag = (
-            _contract(self._matrices, contrast, rows) for contrast in self._contrasts
-        )
+        (first, taps), y, z = self._bands
+        bands = ((first[rows], taps[rows]), y, z)
+        density, real, imag = (_resample(contrast, bands) for contrast in self._contrasts)
         density += np.float32(base.density)
         scale = (TWO_PI * self._frequency) ** 2 * base.compressibility(self._frequency).real
         # κ is carried relative to the background's, to stay within float32
@@ -200,14 +201,12 @@ class _Resampling:
         inner = density[HALO:-HALO, HALO:-HALO, HALO:-HALO]
         if self.finer == 1:
             return potential, inner
-        matrices = [_decimation(planes, self.finer), *self._decimation[1:]]
         points = tuple(
-            slice(2 * SINC_HALF_WIDTH, n - 2 * SINC_HALF_WIDTH, self.finer) for n in inner.shape
+            slice(DECIMATION_REACH, n - DECIMATION_REACH, self.finer) for n in inner.shape
         )
-        whole = slice(None)
-        u = _contract(matrices, potential.real, whole) + 1j * _contract(
-            matrices, potential.imag, whole
-        )
+        counts = (planes, *self._grid.shape[1:])
+        thin = tuple(_decimation_bands(n, self.finer) for n in counts)
+        u = _resample(potential.real, thin) + 1j * _resample(potential.imag, thin)
         return (u.real + 1j * np.maximum(u.imag, 0)).astype(np.complex64), inner[points]
 
 
@@ -238,35 +237,40 @@ def _kaiser_sinc(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return kernel
 
 
-def _sinc_matrix(
-    fine: NDArray[np.float64], voxels: NDArray[np.float64], finest: float
-) -> Matrix:
-    """Return the matrix that takes voxels to points; nothing finer than ``finest`` passes."""
+def _sinc_bands(fine: NDArray[np.float64], voxels: NDArray[np.float64], finest: float) -> Bands:
+    """Return the bands that take voxels to points; nothing finer than ``finest`` passes."""
     voxel = float(voxels[1] - voxels[0]) if len(voxels) > 1 else finest
     width = max(voxel, finest)
-    matrix = _kaiser_sinc((fine[:, None] - voxels[None, :]) / width) * (voxel / width)
-    return matrix.astype(np.float32)
+    reach = int(np.ceil(SINC_HALF_WIDTH * width / voxel))
+    first = np.floor((fine - voxels[0]) / voxel).astype(np.int64) - reach + 1
+    at = voxels[0] + (first[:, None] + np.arange(2 * reach)) * voxel
+    taps = _kaiser_sinc((fine[:, None] - at) / width) * (voxel / width)
+    return first, taps.astype(np.float32)
 
 
-def _decimation(n: int, finer: int) -> Matrix:
-    """Return the matrix that low-passes a finer line at the grid's Nyquist, and thins it."""
-    if finer == 1:
-        return np.eye(n, dtype=np.float32)
-    fine = np.arange((n - 1) * finer + 1 + 4 * SINC_HALF_WIDTH) - 2 * SINC_HALF_WIDTH
-    matrix = _kaiser_sinc(np.arange(n)[:, None] - fine[None, :] / finer) / finer
-    return (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
+def _decimation_bands(n: int, finer: int) -> Bands:
+    """Return the bands that low-pass a finer line at the grid's Nyquist, and thin it."""
+    reach = finer * SINC_HALF_WIDTH
+    taps = _kaiser_sinc((np.arange(2 * reach + 1) - reach) / finer)
+    first = finer * np.arange(n, dtype=np.int64) + DECIMATION_REACH - reach
+    return first, np.tile(taps / taps.sum(), (n, 1)).astype(np.float32)
 
 
-def _contract(matrices: list[Matrix], values: FloatMap, rows: slice) -> FloatMap:
-    """Apply one matrix along each axis; only ``rows`` of the first."""
-    first = np.tensordot(matrices[0][rows], values, axes=(1, 0))
-    second = np.matmul(matrices[1], first)
-    third: FloatMap = np.matmul(second, matrices[2].T)
-    return third
+def _resample(values: FloatMap, bands: tuple[Bands, Bands, Bands]) -> FloatMap:
+    """Apply bands along each axis; what lies beyond the values counts as 0."""
+    for axis, (first, taps) in enumerate(bands):
+        moved = np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(
+            values.shape[axis], -1
+        )
+        out = np.empty((len(first), moved.shape[1]), np.float32)
+        apply_bands(out, moved, first, taps)
+        rest = [n for a, n in enumerate(values.shape) if a != axis]
+        values = np.moveaxis(out.reshape(len(first), *rest), 0, axis)
+    return np.ascontiguousarray(values)
 
 
-def head_medium(
-    head: HeadModel, grid: Grid, *, background: Fluid = WATER
-) -> Medium:
+def head_medium(head: HeadModel, grid: Grid, *, background: Fluid = WATER) -> Medium:
     """Return a head's medium at the head's own frequency; see ``voxel_medium``."""
-    return voxel_medium(head_maps(head, background), grid, head.frequency_hz, background=background)
+    return voxel_medium(
+        head_maps(head, background), grid, head.frequency_hz, background=background
+    )

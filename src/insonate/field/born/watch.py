@@ -70,15 +70,14 @@ class Watch:
         return self._expected(1)
 
     def _expected(self, which: int) -> float:
-        """Sum the geometric series of the last changes; at least twice the last one."""
-        if len(self._changes) < 3:
+        """Sum the geometric series of the last changes, at the rate of the last four looks."""
+        if len(self._changes) < 4:
             return np.inf
-        a, b, c = (row[which] for row in self._changes[-3:])
-        worst = max(a, b, c)
-        if not np.isfinite(worst):
+        last = np.array([row[which] for row in self._changes[-4:]])
+        if not np.isfinite(last).all():
             return np.inf
-        rate = min(np.sqrt(c / a), 0.95) if a > 0 else 0.0
-        return float(max(c / (1 - rate), 0.5 * worst))
+        rate = float(np.clip((last[3] / last[0]) ** (1 / 3), 0.5, 0.95)) if last[0] > 0 else 0.5
+        return float(max(last[2:]) * rate / (1 - rate))
 
 
 def _lattice(medium: Medium, options: BornOptions) -> list[NDArray[np.int64]]:
