@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse phantom test lint types contracts unit docs wheel verify lock clean
+.PHONY: help rehearse phantom test lint types contracts unit docs wheel verify verify-slow lock clean
 
 help:
 	@echo "make rehearse   install into .venv and rehearse a treatment on the sample head"
 	@echo "make test       everything CI checks: lint, types, contracts, tests, docs, wheel, main job"
 	@echo "make verify     every verified number, computed now"
+	@echo "make verify-slow  the slow verified numbers: run weekly and before a release"
 	@echo "make docs       build the documentation into build/docs"
 	@echo "make clean      remove .venv and build"
 
@@ -33,6 +34,9 @@ phantom: $(VENV)/.run
 
 verify: $(VENV)/.run
 	$(BIN)/insonate verify
+
+verify-slow: $(VENV)/.run
+	$(BIN)/insonate verify --slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from insonate.cli import options as opt
 from insonate.cli.output import (
     exit_codes,
-    human,
     plain,
     print_disclaimer,
     print_json,
     progress_bars,
+    say,
 )
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
@@ -70,7 +71,7 @@ def plan(
     json: opt.Json = False,
 ) -> None:
     """Plan a head: elements, phases, focal field, predicted heating; write plan.json and tables."""
-    from insonate.session import PlanSettings, case_source, prepare, write_plan
+    from insonate.session import PlanSettings, case_source, plan_case
 
     print_disclaimer()
     with exit_codes():
@@ -79,8 +80,7 @@ def plan(
             target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
         )
         with progress_bars(quiet=quiet) as progress:
-            prepared = prepare(source, settings, progress)
-        summary = write_plan(prepared, out, replace=replace)
+            summary = plan_case(source, settings, out, progress=progress, replace=replace)
     if json:
         print_json(summary)
     else:
@@ -112,16 +112,16 @@ def rehearse(
     from insonate.session import PlanSettings, RehearsalSettings, case_source, rehearse_case
 
     print_disclaimer()
-    with exit_codes(lambda: f"What happened until now stands in {out / 'record'}."):
+    with exit_codes(lambda: f"If the treatment had begun, it stands in {out / 'record'}."):
         source = case_source(case, ct, mr, phantom=phantom)
         settings = PlanSettings(
             target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
         )
+        how = RehearsalSettings(scenario, seed)
         with progress_bars(quiet=quiet) as progress:
             result = rehearse_case(
-                source, settings, RehearsalSettings(scenario, seed), out, progress=progress,
-                replace=replace,
-            )  # fmt: skip
+                source, settings, how, out, progress=progress, replace=replace
+            )
     if json:
         print_json(asdict(result.summary))
     else:
@@ -165,7 +165,7 @@ def report(
     with exit_codes():
         opened = open_record(record)
         for sentence in opened.missing:
-            human.print(f"[yellow]Note:[/yellow] {sentence}", soft_wrap=True)
+            say("Note", "yellow", sentence)
         path = render_report(opened, out or record.parent / "report.html")
         if json:
             print_json({"report": str(path), **asdict(summarise(opened))})
@@ -178,13 +178,16 @@ def verify(
     area: Annotated[
         str | None, typer.Argument(help="One area only.", show_default="all areas")
     ] = None,
+    slow: Annotated[
+        bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
+    ] = False,
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
     from insonate.verification.areas import run_checks
 
     with exit_codes():
-        checks = run_checks(area)
+        checks = run_checks(area, slow=slow)
         if json:
             print_json([asdict(c) for c in checks])
         else:
@@ -203,7 +206,7 @@ def verify(
 def _check_table(checks: "list[Check]") -> Table:
     table = Table("area", "check", "value", "limit", "unit", "", "reference")
     for c in checks:
-        mark = "[green]kept[/green]" if c.passed else "[bold red]MISSED[/bold red]"
+        mark = Text("kept", "green") if c.passed else Text("MISSED", "bold red")
         table.add_row(
             c.area, c.check, f"{c.value:.4g}", f"{c.limit:.4g}", c.unit, mark, c.reference
         )

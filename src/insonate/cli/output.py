@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from insonate.core import CheckFailedError, InputError
 from insonate.core.provenance import DISCLAIMER
@@ -16,21 +18,37 @@ EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-human = Console(stderr=True, highlight=False)
-"""People read this: progress, warnings, errors. It is standard error, so that pipes stay clean."""
+human = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+"""People read this: progress, warnings, errors. It is standard error, so that pipes stay clean.
 
-plain = Console(highlight=False, soft_wrap=True)
+Nothing is read as markup: a path may hold brackets."""
+
+plain = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 """Results go to standard output."""
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document to standard output, with nothing round it."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
+    typer.echo(json.dumps(_known(document), indent=2, allow_nan=False, default=str))
+
+
+def _known(value: Any) -> Any:
+    """Return a document with null for every number that is not finite: JSON has none."""
+    if isinstance(value, dict):
+        return {key: _known(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def print_disclaimer() -> None:
     """Say what this software is not."""
-    human.print(f"[bold]{DISCLAIMER}[/bold]")
+    human.print(Text(DISCLAIMER, style="bold"))
+
+
+def say(label: str, style: str, sentence: str) -> None:
+    """Tell people a sentence under a coloured label."""
+    human.print(Text.assemble((f"{label}:", style), " ", sentence))
 
 
 @contextmanager
@@ -42,14 +60,14 @@ def exit_codes(kept: Callable[[], str] | None = None) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        human.print(f"[bold red]Error:[/bold red] {error}", soft_wrap=True, markup=True)
+        say("Error", "bold red", str(error))
         raise typer.Exit(EXIT_BAD_INPUT) from error
     except CheckFailedError as error:
-        human.print(f"[bold red]Failed:[/bold red] {error}", soft_wrap=True)
+        say("Failed", "bold red", str(error))
         raise typer.Exit(EXIT_CHECK_FAILED) from error
     except KeyboardInterrupt:
         rest = kept() if kept else "Nothing was written."
-        human.print(f"Interrupted. {rest}", soft_wrap=True)
+        human.print(f"Interrupted. {rest}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -71,11 +89,11 @@ class StageBars:
 def progress_bars(*, quiet: bool) -> Iterator[Callable[..., None]]:
     """Yield a callable that draws progress, or one that says nothing when ``quiet``."""
     bars = Progress(
-        TextColumn("{task.description:<34}"),
+        TextColumn("{task.description:<34}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", markup=False),
         console=human,
         disable=quiet,
     )

@@ -84,7 +84,7 @@ class Grid:
         return bool(np.allclose(off_axis, 0, atol=1e-9) and (np.diag(linear) > 0).all())
 
     def points(self) -> NDArray[np.float64]:
-        """Return all voxel centres, shape (*shape, 3), m."""
+        """Return all voxel centres, shape ``(*shape, 3)``, m."""
         index = np.stack(np.meshgrid(*map(np.arange, self.shape), indexing="ij"), axis=-1)
         return self.points_of(index)
 

@@ -29,6 +29,8 @@ class SessionOpened(Document):
     seed: int
     versions: dict[str, str]
     settings: dict[str, str]
+    control: str = ""
+    """All settings of the controller as JSON: with them a replay decides as it did."""
 
 
 class HeadDescribed(Document):

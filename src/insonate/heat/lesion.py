@@ -117,12 +117,13 @@ def _contour(
     values, inside = fields
     hot = np.argwhere((values >= level) & inside)
     if hot.size == 0:
-        nothing = frozen(np.full(3, np.nan))
-        return Contour(*name, 0.0, frozen(np.zeros(3)), nothing, nothing, target_inside=False)
+        return _nothing(name)
     low = np.maximum(hot.min(axis=0) - 1, 0)
     high = np.minimum(hot.max(axis=0) + 2, grid.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     region = _refined(values[box], level) & np.kron(inside[box], np.ones((_FINER,) * 3, bool))
+    if not region.any():  # one cell just reaches the level, its surroundings pull it below
+        return _nothing(name)
     index = low - 0.5 + (np.argwhere(region) + 0.5) / _FINER
     cell = grid.spacing_m / _FINER
     centre = grid.points_of(index.mean(axis=0))
@@ -136,6 +137,11 @@ def _contour(
         frozen(centre - target),
         target_inside=within and bool(region[tuple(at_target)]),
     )
+
+
+def _nothing(name: tuple[str, float, str]) -> Contour:
+    nowhere = frozen(np.full(3, np.nan))
+    return Contour(*name, 0.0, frozen(np.zeros(3)), nowhere, nowhere, target_inside=False)
 
 
 def _refined(values: NDArray[np.float32], level: float) -> NDArray[np.bool_]:

@@ -27,7 +27,7 @@ class ThermalModel:
     """Pennes' equation on two grids of one head, in the CT frame.
 
     The coarse grid carries the heat of the whole head, the focus included. The fine grid is a
-    window into it: whole coarse cells, each split into ``ratio``³, with the coarse temperature
+    window into it: whole coarse cells, each split into ``ratio**3``, with the coarse temperature
     as its boundary, and the same absorbed power in every coarse cell.
 
     Parameters

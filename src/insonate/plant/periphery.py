@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from insonate.core.units import BODY_TEMPERATURE_DEGC
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,
@@ -40,8 +41,9 @@ class Exposure:
 
 
 def water_temperature(scenario: Scenario, time_s: float) -> float:
-    """Return the temperature (°C) of the circulating water after ``time_s``."""
-    return scenario.water_degc + scenario.water_drift_k_per_min * time_s / 60.0
+    """Return the temperature (°C) of the circulating water after ``time_s``, 37 at most."""
+    warmed = scenario.water_degc + scenario.water_drift_k_per_min * time_s / 60.0
+    return min(warmed, BODY_TEMPERATURE_DEGC)
 
 
 def read_cooling(scenario: Scenario, time_s: float, rng: np.random.Generator) -> CoolingReading:

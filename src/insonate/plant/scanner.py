@@ -37,6 +37,12 @@ class _Slice:
     anatomy: SliceAnatomy
     regions: Regions
     protocol: Protocol
+    centres_m: NDArray[np.float64]
+    """Of the voxels, (nx, ny, 3)."""
+    window: tuple[slice, slice]
+    """Sub-voxel cells that the model's fine grid fills."""
+    cells_m: NDArray[np.float64]
+    """Sampling points of the cells in the window, (cells, cells, through, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +105,7 @@ class VirtualScanner:
     ) -> None:
         """Take the references of a sonication, in the plane that is its turn."""
         self._tuned_s = state.time_s
-        part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)])
+        part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)], model)
         at_rest = self._temperature(part, model, state)
         zero = np.zeros_like(at_rest)
         images = [self._image(part, zero, state.time_s) for _ in range(REFERENCES)]
@@ -170,12 +176,22 @@ class VirtualScanner:
     def _clear(self) -> None:
         self._sum, self._weight = None, 0.0
 
-    def _slice(self, orientation: Orientation) -> _Slice:
+    def _slice(self, orientation: Orientation, model: ThermalModel) -> _Slice:
         if orientation not in self._slices:
             geometry = SliceGeometry.through(self._target, orientation, self.protocol)
             anatomy = slice_anatomy(self._head, geometry, mr=self._mr, subsamples=SUBSAMPLES)
             regions = regions_of(anatomy, self._target)
-            self._slices[orientation] = _Slice(geometry, anatomy, regions, self.protocol)
+            points = geometry.points(subsamples=SUBSAMPLES, through=THROUGH)
+            window = _window(geometry, model)
+            self._slices[orientation] = _Slice(
+                geometry,
+                anatomy,
+                regions,
+                self.protocol,
+                geometry.points()[:, :, 0],
+                window,
+                points[window].copy(),
+            )
         return self._slices[orientation]
 
     def _image(self, part: _Slice, kelvin: Floats, time_s: float) -> NDArray[np.complex64]:
@@ -194,13 +210,10 @@ class VirtualScanner:
 
         The fine grid is sampled in sub-voxel cells; the rest of the slice once per voxel.
         """
-        geometry = part.geometry
-        coarse = temperature_at(model, state, geometry.points()[:, :, 0])
+        coarse = temperature_at(model, state, part.centres_m)
         cells = coarse.repeat(SUBSAMPLES, axis=0).repeat(SUBSAMPLES, axis=1)
         everywhere = np.repeat(cells[:, :, None], THROUGH, axis=2).astype(np.float32)
-        rows, columns = _window(geometry, model)
-        points = geometry.points(subsamples=SUBSAMPLES, through=THROUGH)[rows, columns]
-        everywhere[rows, columns] = temperature_at(model, state, points)
+        everywhere[part.window] = temperature_at(model, state, part.cells_m)
         return everywhere
 
 

@@ -121,8 +121,10 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "water-warms",
-            "The chiller fails: the circulating water warms by 0.6 °C a minute.",
-            water_drift_k_per_min=0.6,
+            "The chiller fails: the circulating water starts at 20 °C and warms by 1.5 °C a "
+            "minute.",
+            water_degc=20.0,
+            water_drift_k_per_min=1.5,
         ),
     )
 }

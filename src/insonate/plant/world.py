@@ -52,6 +52,12 @@ TICKS_PER_FRAME = 4
 WAIT_STEP_S = 60.0
 """And at most a minute at a time while nothing happens."""
 
+CLOCK_TOLERANCE_S = 1e-9
+"""Times that were added up in different orders are the same within this."""
+
+Believed = list[tuple[ThermalState, float]]
+"""States of the model within one frame, each with the time (s) that it stands for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
@@ -117,9 +123,10 @@ class World:
         self._frame_start_s = 0.0
         self._done: frozenset[Behaviour] = frozenset()
         self._reference = belief.state
-        self._believed: list[tuple[ThermalState, float]] = []
+        self._believed: Believed = []
         self._course: list[tuple[float, float]] = []
         self._seen: tuple[float, float] | None = None
+        self._calibration = 1.0
         self._note()
 
     # --- what the controller sets ---
@@ -145,7 +152,9 @@ class World:
         if self._seen is not None:
             measured, believed = self._seen
             low, high = CALIBRATION_RANGE
-            self.belief.calibrate(min(max(measured / believed, low), high))
+            wanted = min(max(self._calibration * measured / believed, low), high)
+            self.belief.calibrate(wanted / self._calibration)
+            self._calibration = wanted
         self._seen = None
 
     # --- time ---
@@ -163,31 +172,31 @@ class World:
             ends.append(self._off_at_s)
         step = max(min(ends) - self.time_s, 0.0)
         self.scanner.watch(self.truth.model, self.truth.state, step / 2)
+        self._believed.append((self.belief.state, step / 2))
         self._pass(step)
         self.scanner.watch(self.truth.model, self.truth.state, step / 2)
-        self._believed.append((self.belief.state, step))
-        if self.time_s < frame_end - 1e-9:
+        self._believed.append((self.belief.state, step / 2))
+        if self.time_s < frame_end - CLOCK_TOLERANCE_S:
             return None
         finished = self.scanner.frame(self._frame_start_s, self.time_s)
+        believed, self._believed = _merged(self._believed), []
         self._frame_start_s = self.time_s
         if finished is None:
             return None
         document, arrays = finished
-        return self._estimated(document), arrays
+        return self._estimated(document, believed), arrays
 
-    def _estimated(self, frame: TemperatureFrame) -> TemperatureFrame:
+    def _estimated(self, frame: TemperatureFrame, believed: Believed) -> TemperatureFrame:
         """Correct the peak for partial volume by the model's shape, and its dose with it."""
         geometry = self.scanner.geometry()
         if geometry is None:
             return frame
         offset = frame.focus_offset_m or (0.0, 0.0, 0.0)
-        belief = self.belief.model
         factor = partial_volume_factor(
-            belief, self._believed, self._reference, geometry, offset_m=offset
+            self.belief.model, believed, self._reference, geometry, offset_m=offset
         )
         peak = frame.baseline_degc + factor * (frame.peak_degc - frame.baseline_degc)
-        self._compare(frame, peak)
-        self._believed = []
+        self._compare(frame, peak, believed)
         self._course.append((0.5 * (frame.start_s + frame.end_s), peak))
         times, course = zip(*self._course, strict=True)
         dose = float(cem43(times, course, DoseVariant.SAPARETO))
@@ -210,8 +219,8 @@ class World:
         self.truth.run(step_s, self.power_w, water)
         self.belief.run(step_s, self.power_w, water)
         self.time_s += step_s
-        if self._off_at_s is not None and self.time_s >= self._off_at_s - 1e-9:
-            self.power_w = 0.0
+        if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
+            self.time_s, self.power_w, self._off_at_s = self._off_at_s, 0.0, None
         self._note()
 
     def _note(self) -> None:
@@ -232,18 +241,18 @@ class World:
 
     # --- what can be read ---
 
-    def _compare(self, frame: TemperatureFrame, peak_degc: float) -> None:
+    def _compare(self, frame: TemperatureFrame, peak_degc: float, states: Believed) -> None:
         """Keep the hottest frame's rise, measured and by the model, for the calibration."""
-        total = sum(weight for _, weight in self._believed)
-        mean = sum(self.belief.focus_degc(s) * w for s, w in self._believed) / total
+        total = sum(weight for _, weight in states)
+        mean = sum(self.belief.focus_degc(s) * w for s, w in states) / total
         measured, believed = peak_degc - frame.baseline_degc, mean - self._course[0][1]
         enough = believed >= LEAST_RISE_K and frame.focus_offset_m is not None
         if enough and (self._seen is None or measured > self._seen[0]):
             self._seen = (measured, believed)
 
     def water_degc(self) -> float:
-        """Return the true temperature of the water now, °C, never above the body's."""
-        return min(water_temperature(self.scenario, self.time_s), 37.0)
+        """Return the true temperature of the water now, °C."""
+        return water_temperature(self.scenario, self.time_s)
 
     def exposure(self) -> Exposure:
         """Return the sonication as the periphery feels it."""
@@ -296,3 +305,14 @@ class World:
             return None
         self._done |= {behaviour}
         return voice(behaviour)
+
+
+def _merged(states: Believed) -> Believed:
+    """Put neighbouring entries of one state together: the trapezoidal rule over a frame."""
+    merged: Believed = []
+    for state, weight in states:
+        if merged and merged[-1][0] is state:
+            merged[-1] = (state, merged[-1][1] + weight)
+        else:
+            merged.append((state, weight))
+    return merged

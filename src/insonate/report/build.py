@@ -121,11 +121,11 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
 
 def _cards(summary: Summary) -> list[tuple[str, str, str]]:
     """Return the key numbers: label, value, and what it is by."""
-    lesion = words.plain(summary.lesion_volume_mm3, 0)
+    lesion = words.plain(summary.lesion_volume_mm3, 1)
     volume = lesion if lesion == words.DASH else f"{lesion} mm³"
     return [
         ("Peak at the focus", words.quantity(summary.peak_degc, "degC"), "by MR thermometry"),
-        ("Lesion", volume, "above 240 CEM43, by thermometry"),
+        ("Lesion", volume, "above 240 CEM43, by the model that thermometry calibrates"),
         ("Skull maximum", words.quantity(summary.skull_max_degc, "degC"), "by thermal model"),
         ("Scalp maximum", words.quantity(summary.scalp_max_degc, "degC"), "by thermal model"),
         ("Energy", words.quantity(summary.energy_j, "J"), _sonications(summary)),

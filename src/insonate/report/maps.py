@@ -100,10 +100,10 @@ def _picture(scene: Scene) -> Picture:
 def _caption(scene: Scene) -> str:
     exposure, frame = scene.exposure, scene.frame
     seen = frame.focus_offset_m
-    hottest = f"{words.quantity(frame.peak_degc, 'degC')} ± {words.plain(frame.sigma_k, 2)} K"
+    hottest = _hottest(frame)
     parts = [
         f"Sonication {exposure.number} ({exposure.stage}), {frame.orientation} slice.",
-        f"Frame {frame.frame} of {_frame_numbers(exposure)}: hottest credible voxel {hottest}.",
+        f"Frame {frame.frame} of {_frame_numbers(exposure)}: {hottest}.",
         "Left: the slice, coloured where the rise is above 3 K and 3 standard deviations.",
         "Middle: the yellow square close up. Right: dose summed up to the last frame.",
     ]
@@ -116,6 +116,16 @@ def _caption(scene: Scene) -> str:
         else "No focal spot was found in this frame."
     )
     return " ".join(parts)
+
+
+def _hottest(frame: doc.TemperatureFrame) -> str:
+    peak = f"{words.quantity(frame.peak_degc, 'degC')} ± {words.plain(frame.sigma_k, 2)} K"
+    factor = frame.partial_volume_factor
+    if factor == 1.0:
+        return f"hottest credible voxel {peak}"
+    voxel = frame.baseline_degc + (frame.peak_degc - frame.baseline_degc) / factor
+    shown = words.quantity(voxel, "degC")
+    return f"hottest credible voxel {shown}; with partial volume (× {factor:.2f}) {peak}"
 
 
 def _frame_numbers(exposure: Exposure) -> str:

@@ -1,6 +1,7 @@
 """What head, plan and software were: the tables at the end of the report."""
 
 import hashlib
+import json
 
 from insonate.report import words
 from insonate.report.story import Story
@@ -80,6 +81,7 @@ def software_table(story: Story) -> Table:
             (f"Setting: {words.name(key)}", text)
             for key, text in sorted(opened.settings.items())
         ]
+        pairs += _controller(opened.control)
         pairs += [(f"Version: {key}", text) for key, text in sorted(opened.versions.items())]
     if story.events:
         pairs += [
@@ -89,6 +91,24 @@ def software_table(story: Story) -> Table:
         ]
     pairs.append(("SHA-256 of the events as read", events_digest(story)))
     return pairs_table("software", "Settings, versions, digest.", pairs, ("Item", "Value"))
+
+
+def _controller(settings: str) -> Pairs:
+    """Return the controller's settings, but for the limits, which have a table of their own."""
+    values = json.loads(settings) if settings else {}
+    return [
+        (f"Controller: {words.name(key)}", _short(value))
+        for key, value in sorted(values.items())
+        if key != "limits"
+    ]
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_short(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "–".join(_short(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def events_digest(story: Story) -> str:

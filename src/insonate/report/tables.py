@@ -177,7 +177,7 @@ _LESION_ROWS: tuple[tuple[str, str], ...] = (
 def measured_lesion_table(story: Story) -> Table | None:
     """Return the lesion's sizes by thermometry; None where none was described."""
     found = story.lesion("measured")
-    caption = "The lesion, as thermometry measured it."
+    caption = "The lesion, by the thermal model that thermometry calibrates."
     return _lesion_table("lesion-measured", caption, [found[1]]) if found else None
 
 
@@ -186,7 +186,7 @@ def true_lesion_table(story: Story) -> Table | None:
     if story.lesion("truth") is None:
         return None
     found = [pair[1] for basis in ("measured", "truth") if (pair := story.lesion(basis))]
-    caption = "The lesion: what thermometry says, and what the simulation knows."
+    caption = "The lesion: what thermometry and its model say, and what the simulation knows."
     return _lesion_table("lesion-true", caption, found)
 
 
@@ -200,7 +200,7 @@ def _lesion_table(identifier: str, caption: str, found: Sequence[doc.LesionDescr
     rows.append(("Centre minus target (mm)", *(words.offset(a.centre_offset_m) for a in found)))
     rows.append(("Target inside", *("yes" if a.target_inside else "no" for a in found)))
     rows.append(("Definition of the dose", *(a.dose_variant for a in found)))
-    heads = {"measured": "By thermometry", "truth": "True (known only in simulation)"}
+    heads = {"measured": "By thermometry and model", "truth": "True (known only in simulation)"}
     columns = ("Lesion", *(heads[a.basis] for a in found))
     numeric = frozenset(range(1, len(found) + 1))
     return Table(identifier, caption, columns, tuple(rows), numeric)

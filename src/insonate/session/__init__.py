@@ -3,8 +3,8 @@
 from insonate.session.case import (
     RehearsalResult,
     RehearsalSettings,
+    plan_case,
     rehearse_case,
-    write_plan,
 )
 from insonate.session.inputs import CaseSource, PlanSettings, case_source
 from insonate.session.prepare import PreparedCase, prepare
@@ -17,8 +17,8 @@ __all__ = [
     "RehearsalResult",
     "RehearsalSettings",
     "case_source",
+    "plan_case",
     "prepare",
     "rehearse_case",
     "replay_record",
-    "write_plan",
 ]

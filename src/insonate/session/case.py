@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from insonate.events import Source
 from insonate.events.documents import SessionClosed, SessionOpened
 from insonate.plan import Stage
 from insonate.plant import Reality, World, scenario_named
-from insonate.record import Recorder, open_record
-from insonate.record.reading import EVENTS_FILE, read_chain
+from insonate.record import Record, Recorder, open_record
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
 from insonate.session.inputs import CaseSource, PlanSettings
@@ -34,16 +32,42 @@ from insonate.session.prepare import PreparedCase, prepare
 from insonate.session.progress import Progress, silent
 from insonate.session.rehearse import Ended, Treatment
 from insonate.session.replay import settings_to_json
+from insonate.session.room import (
+    PLAN_FILES,
+    RECORD,
+    REPORT,
+    make_room,
+    require_plan_room,
+    require_room,
+    set_report_aside,
+)
 from insonate.session.truths import record_curve, record_true_lesion
 from insonate.session.world import build_world
+from insonate.thermometry import CLINICAL_3T, Protocol
 
 
 @dataclass(frozen=True)
 class RehearsalSettings:
-    """How a rehearsal runs: the scenario by name, and the seed that draws patient and noise."""
+    """How a rehearsal runs.
+
+    Parameters
+    ----------
+    scenario
+        By name.
+    seed
+        Draws patient and noise, 0 or more.
+    protocol
+        Of the thermometry; its SNR is the scenario's.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such scenario, or the seed is negative.
+    """
 
     scenario: str = "cooperative"
     seed: int = 1
+    protocol: Protocol = CLINICAL_3T
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
@@ -84,46 +108,45 @@ def rehearse_case(
     progress
         Told at each step.
     replace
-        Whether an earlier result in ``out`` may be deleted.
+        Whether an earlier result in ``out`` may be deleted, once the new plan is made.
 
     Raises
     ------
     InputError
         When an input cannot be used, or ``out`` holds a finished record.
     """
-    make_room(out, replace=replace)
+    require_room(out, replace=replace)
     case = prepare(source, plan, progress)
-    folder = out / "record"
-    with Recorder(folder) as recorder:
-        _run(case, settings, recorder, progress)
+    make_room(out, replace=replace)
+    record = rehearse_plan(case, settings, out, progress=progress)
     progress("Writing the report", 0.1)
-    record = open_record(folder)
-    report = render_report(record, out / "report.html")
+    report = render_report(record, out / REPORT)
     progress("Writing the report", 1.0)
-    return RehearsalResult(folder, report, summarise(record))
+    return RehearsalResult(record.folder, report, summarise(record))
 
 
-def make_room(out: Path, *, replace: bool) -> None:
-    """Refuse a folder with a finished record, or empty it where that was asked for.
+def rehearse_plan(
+    case: PreparedCase,
+    settings: RehearsalSettings,
+    out: Path,
+    *,
+    progress: Progress = silent,
+) -> Record:
+    """Rehearse the treatment of a plan, and write its record into ``out``.
+
+    A record there that broke off is set aside, with its report.
 
     Raises
     ------
     RecordError
-        When there is a finished record and ``replace`` is not set, or ``out`` is a file.
+        When the record cannot be written, or a finished one is in the way.
     """
-    if out.exists() and not out.is_dir():
-        raise RecordError(f"{out} is a file; give a folder for --out.")
-    folder = out / "record"
-    if not (folder / EVENTS_FILE).is_file():
-        return
-    if replace:
-        shutil.rmtree(folder)
-        (out / "report.html").unlink(missing_ok=True)
-    elif read_chain(folder).finished:
-        raise RecordError(
-            f"{folder} holds a finished record; a record is never written over. Choose another "
-            "--out folder, or say --replace to delete it."
-        )
+    folder = out / RECORD
+    with Recorder(folder) as recorder:
+        if recorder.set_aside is not None:
+            set_report_aside(out, recorder.set_aside)
+        _run(case, settings, recorder, progress)
+    return open_record(folder)
 
 
 def control_settings(case: PreparedCase, frame_time_s: float) -> ControlSettings:
@@ -143,7 +166,7 @@ def _run(
 ) -> None:
     scenario = scenario_named(settings.scenario)
     progress("Rehearsing the treatment", 0.0, "drawing the patient")
-    world, reality = build_world(case, scenario, settings.seed)
+    world, reality = build_world(case, scenario, settings.seed, protocol=settings.protocol)
     control = control_settings(case, world.frame_s)
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
@@ -174,8 +197,8 @@ def _open(
             "absorbed share of bone": _share(case),
             "scenario": scenario_named(settings.scenario).description,
             "truth (known only in simulation)": _words(reality),
-            "control": settings_to_json(control),
         },
+        control=settings_to_json(control),
     )
     recorder.append(opened, time_s=0.0, source=Source.SESSION)
     for document, arrays in (describe_head(case), describe_plan(case)):
@@ -205,45 +228,69 @@ def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recor
     record_true_lesion(world, recorder)
     closed = SessionClosed(
         outcome=outcome(state),
-        sentence=_sentence(state),
+        sentence=_sentence(state, ended.why),
         limits_kept=limits_kept(state, control),
         limits_worst=limits_worst(state),
     )
     recorder.append(closed, time_s=now, source=Source.SESSION)
 
 
-def _sentence(state: ControllerState) -> str:
+def _sentence(state: ControllerState, why: str) -> str:
     minutes = state.time_s / 60
     if state.lesion:
         return (
             f"A lesion was made after {state.sonication} sonications in {minutes:.0f} minutes, "
             "by what thermometry measured."
         )
-    why = state.unreachable or "The treatment ended before a lesion was made."
-    return f"No lesion was made in {state.sonication} sonications: {why}"
+    reason = (state.unreachable or why).removesuffix(".")
+    return f"No lesion was made in {state.sonication} sonications: {reason}."
 
 
-def write_plan(case: PreparedCase, out: Path, *, replace: bool = False) -> dict[str, Any]:
-    """Write plan.json, phases.csv and elements.txt; return the plan's summary.
+def plan_case(
+    source: CaseSource,
+    plan: PlanSettings,
+    out: Path,
+    *,
+    progress: Progress = silent,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Plan a head; write plan.json, phases.csv and elements.txt; return the plan's summary.
+
+    Parameters
+    ----------
+    source, plan
+        Which head, and what is wanted.
+    out
+        Folder for the files.
+    progress
+        Told at each step.
+    replace
+        Whether an earlier plan in ``out`` may be written over.
 
     Raises
     ------
-    RecordError
-        When there is a plan already and ``replace`` is not set, or ``out`` is a file.
+    InputError
+        When an input cannot be used, ``out`` holds a plan, or it cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise RecordError(f"{out} is a file; give a folder for --out.")
-    if (out / "plan.json").exists() and not replace:
-        raise RecordError(
-            f"{out} holds a plan already; choose another --out folder, or say --replace."
-        )
-    out.mkdir(parents=True, exist_ok=True)
+    require_plan_room(out, replace=replace)
+    case = prepare(source, plan, progress)
     summary = plan_summary(case)
     document, _ = describe_plan(case)
-    _write(out / "phases.csv", _phases(case))
-    _write(out / "elements.txt", format_element_table(case.treatment.array))
     content = {"disclaimer": DISCLAIMER, **summary, "plan": document.model_dump(mode="json")}
-    _write(out / "plan.json", json.dumps(content, indent=2))
+    texts = (
+        json.dumps(content, indent=2, allow_nan=False),
+        _phases(case),
+        format_element_table(case.treatment.array),
+    )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # plan.json last: where it is, the others are whole
+        for name, text in reversed(list(zip(PLAN_FILES, texts, strict=True))):
+            _write(out / name, text)
+    except OSError as error:
+        raise RecordError(
+            f"The plan cannot be written to {out}: {error.strerror}. Choose another --out folder."
+        ) from error
     return summary
 
 

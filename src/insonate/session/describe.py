@@ -17,6 +17,7 @@ from insonate.events.documents import (
     SkullMetric,
     SonicationRow,
 )
+from insonate.field import pressure_at
 from insonate.plan import Stage
 from insonate.planner.sdr import DEFINITIONS
 from insonate.session.prepare import PreparedCase
@@ -26,7 +27,7 @@ PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
 
 Arrays = dict[str, tuple[NDArray[Any], str]]
 
-_PLANE_SPACING_M = 0.5e-3
+_PLANE_SPACING_M = 0.2e-3  # a tenth of a wavelength: the lobes are drawn smooth
 _PLANE_COUNT = 121
 _DEFINITIONS = {
     "workstation": "workstation-like",
@@ -152,21 +153,18 @@ def _elements(case: PreparedCase) -> Arrays:
 
 def _beam(case: PreparedCase) -> Arrays:
     """Return the intensity |p|²/(2ρc) of 1 W on planes through the target."""
-    field = case.heating.field
+    plan = case.treatment
     brain = TISSUES[Tissue.BRAIN]
     impedance = brain.density.value * brain.sound_speed.value
-    intensity = np.abs(field.pressure.astype(np.complex64)) ** 2 / np.float32(2 * impedance)
-    volume = Volume(intensity, field.grid, "W/m²")
     half = (np.arange(_PLANE_COUNT) - (_PLANE_COUNT - 1) / 2) * _PLANE_SPACING_M
     arrays: Arrays = {}
     for name, (first, second) in PLANES.items():
         points = np.zeros((_PLANE_COUNT, _PLANE_COUNT, 3)) + case.target.point
         points[..., first] += half[:, None]
         points[..., second] += half[None, :]
-        arrays[f"intensity_{name}"] = (
-            sample(volume, points).astype(np.float32),
-            "W/m² per W",
-        )
+        pressure = pressure_at(points, plan.elements, plan.drive, plan.rays)
+        intensity = (np.abs(pressure) ** 2 / (2 * impedance)).astype(np.float32)
+        arrays[f"intensity_{name}"] = (intensity, "W/m² per W")
     return arrays
 
 
@@ -175,6 +173,11 @@ def _no_pass(case: PreparedCase) -> Arrays:
     index = np.rint(grid.indices_of(case.target.point)).astype(int)
     mask = case.treatment.regions.mask
     return {f"no_pass_{name}": (cut(mask, index, name), "1") for name in PLANES}
+
+
+def _known(value: float) -> float | None:
+    """Return a number, or None where there is none: JSON knows no NaN."""
+    return value if np.isfinite(value) else None
 
 
 def plan_summary(case: PreparedCase) -> dict[str, Any]:
@@ -190,7 +193,7 @@ def plan_summary(case: PreparedCase) -> dict[str, Any]:
         "mapping": case.head.mapping,
         "elements_on": plan.active_count,
         "elements": plan.array.count,
-        "skull_density_ratio": plan.skull_metrics["workstation"],
+        "skull_density_ratio": _known(plan.skull_metrics["workstation"]),
         "mean_incidence_deg": degrees(plan.mean_angle_rad),
         "mean_thickness_mm": 1e3 * plan.mean_thickness_m,
         "clearance_mm": 1e3 * plan.placement.clearance_m,

@@ -1,10 +1,14 @@
 """What a user gives: which head, and what is wanted of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from insonate.core import SettingsError
+from insonate.head import HeadOptions, PhantomOptions
+from insonate.heat.options import ThermalOptions
 from insonate.images import load_case
+from insonate.plan.targets import TARGET_NAMES
 from insonate.record import pseudonym
 
 
@@ -22,12 +26,15 @@ class CaseSource:
         T1 of the same person, or None: then the atlas stands in for it.
     notes
         Whole sentences that the user should read in the report.
+    phantom
+        The synthetic head that is built where there is no CT.
     """
 
     name: str
     ct_path: Path | None
     mr_path: Path | None = None
     notes: tuple[str, ...] = ()
+    phantom: PhantomOptions = field(default_factory=PhantomOptions)
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,13 @@ class PlanSettings:
         Share of the bone's attenuation that becomes heat; None takes the tissue table's.
     element_count
         Elements of the hemispherical array.
+    heat
+        Grids and surroundings of the thermal model.
+
+    Raises
+    ------
+    SettingsError
+        When a setting is unknown or outside its range.
     """
 
     target: str = "cl-left"
@@ -56,6 +70,27 @@ class PlanSettings:
     mapping: str = "mcdannold2019"
     absorbed_share: float | None = None
     element_count: int = 1024
+    heat: ThermalOptions = field(default_factory=ThermalOptions)
+
+    def __post_init__(self) -> None:
+        self.head_options()
+        point = self.target_ras_mm
+        if point is not None and not all(isfinite(v) for v in point):
+            raise SettingsError(
+                f"The target is given as {point}; give three finite numbers, RAS millimetres of "
+                "the CT."
+            )
+        if point is None and self.target not in TARGET_NAMES:
+            raise SettingsError(
+                f"There is no target '{self.target}'; there are {', '.join(TARGET_NAMES)}. Choose "
+                "one, or give a point by hand."
+            )
+
+    def head_options(self) -> HeadOptions:
+        """Return how the CT becomes a head model."""
+        if self.absorbed_share is None:
+            return HeadOptions(self.mapping, self.frequency_hz)
+        return HeadOptions(self.mapping, self.frequency_hz, self.absorbed_share)
 
 
 def case_source(

@@ -9,9 +9,7 @@ from insonate.core import Volume
 from insonate.core.provenance import digest
 from insonate.head import (
     HeadModel,
-    HeadOptions,
     Landmarks,
-    PhantomOptions,
     build_head,
     landmarks_from,
     phantom_head,
@@ -115,9 +113,7 @@ def prepare(
     InputError
         When an image, a setting or the geometry cannot be used; one sentence or more.
     """
-    anatomy = (
-        _phantom(settings) if source.ct_path is None else _patient(source, settings, progress)
-    )
+    anatomy = _anatomy(source, settings, progress)
     progress("Building the head model", 1.0)
     target = _target(settings, anatomy.head)
     require_target_inside(anatomy.head, target)
@@ -141,7 +137,7 @@ def _predicted(
 ) -> PreparedCase:
     name = "Predicting sound and heat"
     progress(name, 0.1, "thermal model")
-    thermal = build_thermal_model(anatomy.head, treatment.target.point)
+    thermal = build_thermal_model(anatomy.head, treatment.target.point, options=settings.heat)
     progress(name, 0.3, "pressure in the head")
     beam = Beam(treatment.elements, treatment.drive, treatment.rays)
     heat = heating(anatomy.head, thermal, beam)
@@ -171,23 +167,15 @@ def _predicted(
     )
 
 
-def _head_options(settings: PlanSettings) -> HeadOptions:
-    share = (
-        {} if settings.absorbed_share is None else {"absorbed_share": settings.absorbed_share}
-    )
-    return HeadOptions(settings.mapping, settings.frequency_hz, **share)
+def _phantom(source: CaseSource, settings: PlanSettings) -> _Anatomy:
+    return _Anatomy(phantom_head(source.phantom, head_options=settings.head_options()), None)
 
 
-def _phantom(settings: PlanSettings) -> _Anatomy:
-    head = phantom_head(PhantomOptions(), head_options=_head_options(settings))
-    return _Anatomy(head, None)
-
-
-def _patient(source: CaseSource, settings: PlanSettings, progress: Progress) -> _Anatomy:
-    options = _head_options(settings)
+def _anatomy(source: CaseSource, settings: PlanSettings, progress: Progress) -> _Anatomy:
+    """Return the head of a CT, or the phantom where there is none."""
     name = "Reading and registering images"
     if source.ct_path is None:
-        return _phantom(settings)
+        return _phantom(source, settings)
     progress(name, 0.05, "CT")
     raw = read_ct(source.ct_path)
     quality = inspect_ct(raw)
@@ -199,7 +187,7 @@ def _patient(source: CaseSource, settings: PlanSettings, progress: Progress) -> 
     head = build_head(
         ct,
         landmarks,
-        options=options,
+        options=settings.head_options(),
         notes=(*source.notes, *quality.notes, quality.lower_extent, *notes),
         provenance={
             "ct": source.ct_path.name,

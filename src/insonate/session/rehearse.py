@@ -24,7 +24,10 @@ from insonate.session.truths import observe_truth
 FRAMES_AFTER = 3
 """Frames that are still taken when the power is off: the dose goes on while it cools."""
 
-PATIENCE_STEP_S = 1.0
+LEAST_STEP_S = 1.0
+"""While the focus cools the world moves by at least this much."""
+
+PATIENCE_STEP_S = 15.0
 """While a guard says no that time can clear, the world moves by this much."""
 
 Arrays = Mapping[str, tuple[NDArray[Any], str]]
@@ -34,11 +37,12 @@ FRAME_UNITS = {"delta_t": "K", "sigma": "K", "mask": "1", "magnitude": "1", "dos
 
 @dataclass(frozen=True)
 class Ended:
-    """How the loop ended: the controller's last state, and the best measured dose map."""
+    """How the loop ended: the controller's last state, every thermometry frame, and why."""
 
     state: ControllerState
     frames: tuple[TemperatureFrame, ...]
-    """Every thermometry frame, in order."""
+    why: str
+    """The operator's reason for the last command."""
 
 
 class Treatment:
@@ -59,6 +63,7 @@ class Treatment:
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
         self._cooling_frames = 0
+        self._why = ""
 
     def run(self) -> Ended:
         """Run until the controller has finished."""
@@ -74,11 +79,12 @@ class Treatment:
                 self._cool()
             else:
                 self._linger()
-        return Ended(self.state, tuple(self._frames))
+        return Ended(self.state, tuple(self._frames), self._why)
 
     # --- what the operator does ---
 
     def _command(self, command: OperatorCommand) -> None:
+        self._why = command.why
         if command.verb is Verb.APPROVE:
             self._observe(self._world.ask_patient(), Source.PATIENT)
         if command.verb in {Verb.APPROVE, Verb.SONICATE}:
@@ -124,7 +130,7 @@ class Treatment:
 
     def _cool(self) -> None:
         world = self._world
-        world.wait(max(self.state.wait_until_s, world.time_s + PATIENCE_STEP_S))
+        world.wait(max(self.state.wait_until_s, world.time_s + LEAST_STEP_S))
         self._observe(world.read_water(), Source.COOLING)
         self._observe(world.read_model(), Source.MODEL)
         self._observe(ClockTick(), Source.SESSION)

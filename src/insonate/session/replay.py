@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from insonate.control import ControlSettings, initial_state, step
-from insonate.core import Frame, RecordError
+from insonate.core import Frame, RecordError, SettingsError
 from insonate.events import Observation
 from insonate.events.documents import PlanDescribed, SessionOpened
 from insonate.plan import Prescription, Sonication, Stage, Target
@@ -63,13 +63,15 @@ def replay_record(path: Path) -> ReplayResult:
     settings, prescription = _told(record)
     state = initial_state(settings, prescription)
     seen = decided = 0
-    for event, recorded in decisions_after(record):
+    pairs = list(decisions_after(record))
+    for number, (event, recorded) in enumerate(pairs, start=1):
         observation = event.payload
         if not isinstance(observation, get_args(Observation)):
             continue
         state, decisions = step(state, event.time_s, observation, settings)
         seen, decided = seen + 1, decided + len(decisions)
-        if decisions != recorded:
+        broke_off = number == len(pairs) and not record.complete
+        if decisions[: len(recorded) if broke_off else None] != recorded:
             return _different(event.sequence, seen, decided)
     sentence = f"{seen} observations gave the same {decided} decisions as in the record."
     return ReplayResult(True, seen, decided, None, sentence)  # noqa: FBT003 - a record's field
@@ -91,12 +93,18 @@ def _told(record: Record) -> tuple[ControlSettings, Prescription]:
     plan = next(
         (e.payload for e in record.events if isinstance(e.payload, PlanDescribed)), None
     )
-    if opened is None or plan is None or "control" not in opened.settings:
+    if opened is None or plan is None or not opened.control:
         raise RecordError(
             f"The record in {record.folder} holds no plan, so nothing was decided that could be "
             "replayed; give a record that reached its plan."
         )
-    settings = _SETTINGS.validate_json(opened.settings["control"])
+    try:
+        settings = _SETTINGS.validate_json(opened.control)
+    except (ValidationError, SettingsError) as error:
+        raise RecordError(
+            f"The controller's settings in the record in {record.folder} cannot be read; it was "
+            "written by another version. Use the insonate that wrote it."
+        ) from error
     sonications = tuple(
         Sonication(Stage(s.stage), s.power_w, s.duration_s) for s in plan.sonications
     )

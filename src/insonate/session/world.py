@@ -24,10 +24,12 @@ from insonate.plant import (
     true_placement,
 )
 from insonate.session.prepare import PreparedCase
-from insonate.thermometry import CLINICAL_3T
+from insonate.thermometry import CLINICAL_3T, Protocol
 
 
-def build_world(case: PreparedCase, scenario: Scenario, seed: int) -> tuple[World, Reality]:
+def build_world(
+    case: PreparedCase, scenario: Scenario, seed: int, *, protocol: Protocol = CLINICAL_3T
+) -> tuple[World, Reality]:
     """Draw one patient and put them into a room.
 
     Parameters
@@ -38,6 +40,8 @@ def build_world(case: PreparedCase, scenario: Scenario, seed: int) -> tuple[Worl
         How the patient differs and behaves.
     seed
         Draws the patient and all noise; the same seed gives the same rehearsal.
+    protocol
+        Of the thermometry; its SNR is the scenario's.
 
     Returns
     -------
@@ -51,12 +55,11 @@ def build_world(case: PreparedCase, scenario: Scenario, seed: int) -> tuple[Worl
     truth = _truth(case, reality, scenario)
     rest = initial_state(case.thermal, water_degc=scenario.water_degc)
     belief = Twin(case.thermal, rest, lambda _: case.heating)
-    protocol = replace(CLINICAL_3T, snr=scenario.signal_to_noise)
     scanner = VirtualScanner(
         case.head,
         case.mr,
         case.target.point,
-        protocol,
+        replace(protocol, snr=scenario.signal_to_noise),
         scenario.field_drift_ppm_per_min,
         images,
     )
@@ -70,8 +73,8 @@ def _truth(case: PreparedCase, reality: Reality, scenario: Scenario) -> Twin:
     head = true_head(case.head, reality)
     elements = placed(plan.array, true_placement(plan.placement, reality))
     rays = trace_rays(head, elements.centres, elements.focus)
-    thermal = build_thermal_model(head, case.target.point)
-    first: list[Heating] = []
+    thermal = build_thermal_model(head, case.target.point, options=case.thermal.options)
+    unsteered: list[Heating] = []
 
     def heating_at(shift_m: Point) -> Heating:
         drive = steer(plan.drive, plan.rays, shift_m) if any(shift_m) else plan.drive
@@ -80,9 +83,10 @@ def _truth(case: PreparedCase, reality: Reality, scenario: Scenario) -> Twin:
             thermal,
             Beam(elements, drive, rays, reality.transmission),
             centre_m=rays.focus + np.asarray(shift_m),
-            coarse_square=first[0].coarse_square if first else None,
+            coarse_square=unsteered[0].coarse_square if unsteered else None,
         )
-        first.append(found)
+        if not unsteered:
+            unsteered.append(found)
         return found
 
     rest = initial_state(thermal, water_degc=scenario.water_degc)

@@ -1,12 +1,30 @@
 """All areas that ``insonate verify`` knows."""
 
+from collections.abc import Iterator
+
 from insonate.core import SettingsError
-from insonate.verification import control, field, head, heat, record, report, thermometry
+from insonate.verification import (
+    born,
+    control,
+    field,
+    head,
+    heat,
+    record,
+    report,
+    thermometry,
+)
 from insonate.verification.check import Check, Checks
+
+
+def _sound() -> Iterator[Check]:
+    """Yield the checks of both acoustic engines."""
+    yield from field.checks()
+    yield from born.checks()
+
 
 AREAS: dict[str, Checks] = {
     "head": head.checks,
-    "field": field.checks,
+    "field": _sound,
     "heat": heat.checks,
     "thermometry": thermometry.checks,
     "control": control.checks,
@@ -14,18 +32,30 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
+SLOW: dict[str, Checks] = {"field": born.slow_checks}
+"""Minutes to hours; run weekly and before a release."""
 
-def run_checks(area: str | None = None) -> list[Check]:
+
+def run_checks(area: str | None = None, *, slow: bool = False) -> list[Check]:
     """Compute the checks of one area, or of all.
+
+    Parameters
+    ----------
+    area
+        One of ``AREAS``, or None for all.
+    slow
+        Whether the slow checks are computed, instead of the quick ones.
 
     Raises
     ------
     SettingsError
-        When there is no such area.
+        When there is no such area, or it has no slow checks.
     """
-    if area is not None and area not in AREAS:
+    known = SLOW if slow else AREAS
+    if area is not None and area not in known:
+        kind = "slow area" if slow else "area"
         raise SettingsError(
-            f"There is no area '{area}' to verify; choose one of {', '.join(AREAS)}."
+            f"There is no {kind} '{area}' to verify; choose one of {', '.join(known)}."
         )
-    wanted = AREAS.values() if area is None else (AREAS[area],)
+    wanted = known.values() if area is None else (known[area],)
     return [check for checks in wanted for check in checks()]

@@ -78,7 +78,8 @@ def _j(n: int, z: complex | Complex, *, derivative: bool = False) -> Complex:
 def _h(n: int, z: complex | Complex, *, derivative: bool = False) -> Complex:
     z = np.asarray(z, complex)
     return np.asarray(
-        spherical_jn(n, z, derivative=derivative) + 1j * spherical_yn(n, z, derivative=derivative)
+        spherical_jn(n, z, derivative=derivative)
+        + 1j * spherical_yn(n, z, derivative=derivative)
     )
 
 

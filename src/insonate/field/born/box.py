@@ -86,14 +86,16 @@ def smooth_step(t: NDArray[np.float64]) -> NDArray[np.float64]:
     return step
 
 
-def ramps(padding: Padding, shape: tuple[int, int, int]) -> tuple[NDArray[np.float32], ...]:
+def ramps(
+    padding: Padding, shape: tuple[int, int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return how far each cell lies in the absorber along each axis: 0 in the grid, to 1."""
     lines = []
     for padded, offset, n in zip(padding.shape, padding.offset, shape, strict=True):
         i = np.arange(padded)
         depth = np.maximum(offset - i, i - (offset + n - 1)) / max(offset, 1)
         lines.append(smooth_step(depth).astype(np.float32))
-    return tuple(lines)
+    return lines[0], lines[1], lines[2]
 
 
 def fill_box(medium: Medium, padding: Padding, absorber: Absorber) -> NDArray[np.complex64]:

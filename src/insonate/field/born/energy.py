@@ -23,8 +23,8 @@ def power_loss_density(field: PressureField, medium: Medium) -> NDArray[np.float
     """
     omega = TWO_PI * field.frequency_hz
     psi_squared = np.abs(field.pressure) ** 2 / medium.root_density**2
-    loss: NDArray[np.float32] = medium.potential.imag * psi_squared / np.float32(2 * omega)
-    return loss
+    loss = medium.potential.imag * psi_squared / (2 * omega)
+    return loss.astype(np.float32)
 
 
 def power_through(field: PressureField, medium: Medium, inset: int) -> float:

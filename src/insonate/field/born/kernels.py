@@ -96,7 +96,7 @@ def advance(
     epsilon, limit = radius
     real, imag = centre[0, 0, 0].real, centre[0, 0, 0].imag
     inverse = np.float32(1) / epsilon
-    changed, total = 0.0, 0.0
+    changed, total = np.float64(0), np.float64(0)
     for i in numba.prange(psi.shape[0]):
         for j in range(psi.shape[1]):
             p_row, t_row, u_row = psi[i, j], t[i, j], potential[i, j]
@@ -171,5 +171,5 @@ def windowed_sinc(distance: float, half: int, beta: float) -> float:
         return 0.0
     window = bessel_i0(beta * np.sqrt(1 - s * s)) / bessel_i0(beta)
     if abs(distance) < 1e-12:
-        return window
-    return window * np.sin(np.pi * distance) / (np.pi * distance)
+        return float(window)
+    return float(window * np.sin(np.pi * distance) / (np.pi * distance))

@@ -1,6 +1,7 @@
 """The medium in the scalar form: a potential U(x) and the square root of the density."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,6 @@ class Medium:
     slowest: float
     fastest: float
     representation: str
-    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         require_cubic(self.grid)
@@ -144,7 +144,7 @@ def density_cutoff(points_per_wavelength: float) -> float:
     return float(min(1.0, np.sqrt(6.0 / points_per_wavelength)))
 
 
-def roll_off(wavenumber_over_cutoff: NDArray[np.float64]) -> NDArray[np.float64]:
+def roll_off(wavenumber_over_cutoff: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the low-pass window: 1 up to 0.8 of the cut-off, raised cosine to 0 at 1."""
     a = np.abs(wavenumber_over_cutoff)
     slope = 0.5 * (1 + np.cos(np.pi * (np.clip(a, 0.8, 1.0) - 0.8) / 0.2))

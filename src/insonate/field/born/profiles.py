@@ -7,6 +7,8 @@ formed on an eight times finer line, low-passed at the grid's Nyquist wavenumber
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -23,8 +25,8 @@ from insonate.field.born.medium import (
     roll_off,
 )
 
-Line = NDArray[np.float64]
-ComplexLine = NDArray[np.complex128]
+Line = NDArray[np.floating[Any]]
+ComplexLine = NDArray[np.complexfloating[Any, Any]]
 
 FINER = 8
 """Points of the line per grid spacing while U is formed; 2 already give the same figures."""
@@ -136,9 +138,10 @@ def layered_medium(layers: Layers, grid: Grid, frequency_hz: float) -> Medium:
     if (np.abs(normal) == 1).any():
         axis = int(np.argmax(np.abs(normal)))
         shape = [-1 if i == axis else 1 for i in range(3)]
-        maps = tuple(
-            np.broadcast_to(line.reshape(shape), grid.shape)
-            for line in profile.look_up(along[axis])
+        u, root = profile.look_up(along[axis])
+        maps = (
+            np.broadcast_to(u.reshape(shape), grid.shape),
+            np.broadcast_to(root.reshape(shape), grid.shape),
         )
         return _medium(layers.fluids, grid, frequency_hz, maps)
     return _medium(
@@ -214,9 +217,7 @@ def _layer_profile(
     length = n * step
     q = TWO_PI * np.fft.fftfreq(n, step)
     ends = (*layers.interfaces_m, low + length)
-    indicators = [
-        _interval(q, a - low, b - low, length) for a, b in zip(ends, ends[1:], strict=False)
-    ]
+    indicators = [_interval(q, a - low, b - low, length) for a, b in pairwise(ends)]
     window = roll_off(q / _cutoff(layers.fluids, spacing, frequency_hz)) * n
     rho, kappa = _materials(layers.fluids, indicators, window, frequency_hz)
     density = layers.fluids[0].density + np.fft.ifft(rho).real
@@ -283,7 +284,8 @@ def _materials(
     frequency_hz: float,
 ) -> tuple[ComplexLine, ComplexLine]:
     """Return the spectra of ρ and κ less those of the first fluid, low-passed."""
-    rho, kappa = np.zeros(len(window), complex), np.zeros(len(window), complex)
+    rho: ComplexLine = np.zeros(len(window), np.complex128)
+    kappa: ComplexLine = np.zeros(len(window), np.complex128)
     base = fluids[0]
     for fluid, indicator in zip(fluids[1:], indicators, strict=True):
         rho += (fluid.density - base.density) * indicator

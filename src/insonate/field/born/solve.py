@@ -29,6 +29,7 @@ from insonate.field.model import Convergence, PressureField
 ENGINE = "born"
 CHECK_EVERY = 6
 """Iterations between two looks at |p|."""
+DEFAULTS = BornOptions()
 
 
 class Source(Protocol):
@@ -58,13 +59,12 @@ def solve_born(
     medium: Medium,
     source: Source,
     *,
-    options: BornOptions = BornOptions(),
+    options: BornOptions = DEFAULTS,
     progress: Progress = silent,
 ) -> PressureField:
     """Compute the steady pressure of a source in a medium.
 
-    Solves ∇·(ρ⁻¹∇p) + ω²κp = -q/ρ in the scalar form ψ = p/√ρ by the convergent Born series
-    (see ``iteration``), to a tolerance on |p|.
+    Solves ∇·(ρ⁻¹∇p) + ω²κp = -q/ρ by the convergent Born series, to a tolerance on |p|.
 
     Parameters
     ----------
@@ -80,9 +80,8 @@ def solve_born(
     Returns
     -------
     PressureField
-        Complex pressure (Pa) on the medium's grid; ``convergence.converged`` is False when the
-        tolerance was not reached. ``error_estimate`` is of |p| at the focus: what the iteration
-        still leaves, the grid's representation of the materials, and the absorber.
+        Complex pressure (Pa) on the medium's grid; ``convergence`` says whether the tolerance was
+        reached, ``error_estimate`` how far |p| at the focus can be believed.
 
     Raises
     ------
@@ -95,7 +94,7 @@ def solve_born(
     padding = padding_for(medium.grid.shape, options.absorber)
     require_memory(medium, padding, options.memory_limit_bytes)
     library = fft.choose(options.fft)
-    threads = options.threads or numba.config.NUMBA_NUM_THREADS
+    threads = options.threads or numba.get_num_threads()
     blocks = _fitting(source.blocks(medium), padding)
     problem = _problem(medium, blocks, padding, options, (library, threads))
     psi = np.empty(padding.shape, np.complex64)
@@ -174,7 +173,7 @@ def _iterated(
     first = 0.0
     steps = enumerate(islice(iterate(problem, psi, shift), options.max_iterations), 1)
     n, residual, diverged = 0, np.inf, False
-    for n, step in steps:  # noqa: B007 - n is how many were done
+    for n, step in steps:
         first = first or step.changed
         residual = step.changed / first if first > 0 else 0.0
         diverged = not residual < GROWTH

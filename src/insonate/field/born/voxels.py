@@ -205,7 +205,8 @@ class _Resampling:
             slice(DECIMATION_REACH, n - DECIMATION_REACH, self.finer) for n in inner.shape
         )
         counts = (planes, *self._grid.shape[1:])
-        thin = tuple(_decimation_bands(n, self.finer) for n in counts)
+        x, y, z = (_decimation_bands(n, self.finer) for n in counts)
+        thin = (x, y, z)
         u = _resample(potential.real, thin) + 1j * _resample(potential.imag, thin)
         return (u.real + 1j * np.maximum(u.imag, 0)).astype(np.complex64), inner[points]
 

@@ -45,7 +45,7 @@ class Watch:
         self._cells = tuple(c + o for c, o in zip(cells, padding.offset, strict=True))
         self._root = medium.root_density[tuple(cells)]
         self._focus = _nearest(cells, medium, options)
-        self._before = np.zeros(len(cells[0]))
+        self._before: NDArray[np.float32] = np.zeros(len(cells[0]), np.float32)
         self._changes: list[tuple[float, float]] = []
 
     def look(self, psi: NDArray[np.complex64]) -> None:
@@ -71,13 +71,11 @@ class Watch:
 
     def _expected(self, which: int) -> float:
         """Sum the geometric series of the last changes, at the rate of the last four looks."""
-        if len(self._changes) < 4:
+        last = np.array(self._changes[-4:]).reshape(-1, 2)
+        if len(last) < 4 or not np.isfinite(last).all():
             return np.inf
-        last = np.array([row[which] for row in self._changes[-4:]])
-        if not np.isfinite(last).all():
-            return np.inf
-        rate = float(np.clip((last[3] / last[0]) ** (1 / 3), 0.5, 0.95)) if last[0] > 0 else 0.5
-        return float(max(last[2:]) * rate / (1 - rate))
+        rate = np.clip((last[3, 0] / max(last[0, 0], 1e-30)) ** (1 / 3), 0.5, 0.95)
+        return float(last[2:, which].max() * rate / (1 - rate))
 
 
 def _lattice(medium: Medium, options: BornOptions) -> list[NDArray[np.int64]]:

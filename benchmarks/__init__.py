@@ -1,0 +1,1 @@
+"""Speed, measured by anyone: ``python -m benchmarks.field``."""
