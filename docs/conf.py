@@ -1,11 +1,16 @@
 """Sphinx configuration of the insonate documentation."""
 
 import re
+from html import escape
 from importlib import metadata
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
+
+_LOG = logging.getLogger(__name__)
 
 project = "insonate"
 author = "The insonate developers"
@@ -41,8 +46,16 @@ def _bars_are_moduli(
 def _mathml(translator: Any, node: Any) -> None:
     """Write an equation as MathML, which browsers show without any script from elsewhere."""
     block = isinstance(node, nodes.math_block)
-    equation = tex2mathml(node.astext(), as_block=block)
-    translator.body.append(f'<div class="math">{equation}</div>\n' if block else equation)
+    try:
+        equation = tex2mathml(node.astext(), as_block=block)
+    except (MathError, IndexError) as error:
+        _LOG.warning(
+            "The equation %r cannot be written: %s", node.astext(), error, location=node
+        )
+        equation = f"<code>{escape(node.astext())}</code>"
+    if block:
+        equation = f'<div class="equation" style="margin: 1em 0">{equation}</div>\n'
+    translator.body.append(equation)
     raise nodes.SkipNode
 
 

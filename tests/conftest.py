@@ -10,7 +10,6 @@ import pytest
 from insonate.head import PhantomOptions
 from insonate.heat.options import ThermalOptions
 from insonate.record import Record
-from insonate.report import render_report
 from insonate.session import CaseSource, PlanSettings, PreparedCase, RehearsalSettings, prepare
 from insonate.session.case import rehearse_plan
 from insonate.thermometry import CLINICAL_3T
@@ -74,6 +73,5 @@ def run(coarse, tmp_path_factory) -> Run:
     numba.set_num_threads(1)
     out = tmp_path_factory.mktemp("rehearsal")
     record = coarse.rehearse(out)
-    render_report(record, out / "report.html")
     numba.set_num_threads(before)
     return Run(out, record)

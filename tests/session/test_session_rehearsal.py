@@ -1,6 +1,7 @@
 """A whole rehearsal on a coarse phantom: what its record proves."""
 
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from typing import get_args
 
@@ -11,8 +12,9 @@ from insonate.core import RecordError
 from insonate.core.provenance import DISCLAIMER
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events import documents as doc
+from insonate.plant import SCENARIOS
 from insonate.record import Recorder, open_record
-from insonate.report import render_report, summarise
+from insonate.report import summarise
 from insonate.session import replay_record
 from insonate.session.room import make_room, require_room
 
@@ -29,11 +31,11 @@ def decisions(record):
     return [e.payload for e in of(record, *DECISIONS)]
 
 
-class Interrupted(Exception):
+class InterruptedTestError(Exception):
     pass
 
 
-def stop_at(sonication, error=Interrupted):
+def stop_at(sonication, error=InterruptedTestError):
     """A progress callback that raises when a sonication of that number is on its way."""
 
     def progress(stage, done, detail=""):
@@ -76,12 +78,10 @@ def test_a_rehearsal_ends_in_a_finished_record_with_a_lesion(run):
     assert of(record, doc.SessionOpened)[0].payload.disclaimer == DISCLAIMER
 
 
-def test_its_report_can_be_made_again_from_the_record_alone(run, tmp_path):
+def test_its_summary_comes_from_the_record_alone(run, tmp_path):
     alone = tmp_path / "copy"
     shutil.copytree(run.out / "record", alone)
     assert summarise(open_record(alone)) == summarise(run.record)
-    again = render_report(open_record(alone), tmp_path / "again.html")
-    assert DISCLAIMER in again.read_text(encoding="utf-8")
 
 
 def test_energy_is_the_sum_of_power_times_time(run):
@@ -244,7 +244,7 @@ def test_the_same_seed_decides_the_same_and_another_seed_otherwise(
     whole, again = decisions(run.record), decisions(open_record(broken_off / "record"))
     assert len(again) > 8
     assert again == whole[: len(again)]
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedTestError):
         coarse.rehearse(tmp_path, seed=2, progress=stop_at(2))
     other = decisions(open_record(tmp_path / "record"))
     assert other[: len(again)] != again[: len(other)]
@@ -256,7 +256,7 @@ def test_a_new_run_sets_an_unfinished_record_aside_with_its_report(
     out = tmp_path / "out"
     shutil.copytree(broken_off, out)
     before = (out / "record" / "events.jsonl").read_bytes()
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedTestError):
         coarse.rehearse(out, progress=stop_at(1))
     aside = out / "record" / "events.unfinished-1.jsonl"
     assert aside.read_bytes() == before
@@ -334,7 +334,9 @@ def test_the_patients_stop_takes_power_off_in_the_same_answer(coarse, tmp_path):
     assert replay_record(tmp_path / "record").identical
 
 
-def test_warm_water_holds_the_treatment_and_the_record_says_why(coarse, tmp_path):
+def test_warm_water_holds_the_treatment_and_the_record_says_why(coarse, tmp_path, monkeypatch):
+    soon = replace(SCENARIOS["water-warms"], water_degc=24.5)  # passes 25 °C after 20 s
+    monkeypatch.setitem(SCENARIOS, "water-warms", soon)
     record = coarse.rehearse(tmp_path, "water-warms")
     limit = next(
         r.value
@@ -347,13 +349,14 @@ def test_warm_water_holds_the_treatment_and_the_record_says_why(coarse, tmp_path
             warm = event.payload.water_degc > limit
         assert not (warm and isinstance(event.payload, doc.PowerSet) and event.payload.power_w)
     assert warm
+    assert len(of(record, doc.SonicationEnded)) == 1
     closed = record.events[-1].payload
     assert closed.outcome == "no lesion"
     assert "The water" in closed.sentence
 
 
 def test_a_shifted_array_is_found_and_steered_back(coarse, tmp_path):
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedTestError):
         coarse.rehearse(tmp_path, "focus-shifted", progress=stop_at(3))
     record = open_record(tmp_path / "record")
     total = of(record, doc.Resteered)[-1].payload.total_m

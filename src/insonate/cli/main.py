@@ -138,10 +138,11 @@ def replay(
     """Feed a record's observations to the controller again; its decisions must be the same."""
     from insonate.session import replay_record
 
+    print_disclaimer()
     with exit_codes():
         result = replay_record(record)
         if json:
-            print_json(asdict(result))
+            print_json({"disclaimer": DISCLAIMER, **asdict(result)})
         else:
             plain.print(result.sentence)
         if not result.identical:
@@ -186,6 +187,7 @@ def verify(
     """Compute every verified number now and compare it with its limit."""
     from insonate.verification.areas import run_checks
 
+    print_disclaimer()
     with exit_codes():
         checks = run_checks(area, slow=slow)
         if json:

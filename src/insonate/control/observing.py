@@ -26,7 +26,7 @@ def observe(
     state = account(replace(state, time_s=time_s, seen=seen))
     if isinstance(observation, TemperatureFrame):
         state = _with_frame(state, observation, settings)
-    return _with_worst(state)
+    return _with_worst(state, settings)
 
 
 def account(state: ControllerState) -> ControllerState:
@@ -128,9 +128,9 @@ def _located(exposure: Exposure, frame: TemperatureFrame) -> Exposure:
     return replace(exposure, offset_m=frame.focus_offset_m, offset_at_degc=frame.peak_degc)
 
 
-def _with_worst(state: ControllerState) -> ControllerState:
+def _with_worst(state: ControllerState, settings: ControlSettings) -> ControllerState:
     """Return the state with the worst values brought up to date."""
-    before, found = state.worst, _worst_now(state)
+    before, found = state.worst, _worst_now(state, settings)
     worse = {
         name: value
         for name, value in found.items()
@@ -142,7 +142,7 @@ def _with_worst(state: ControllerState) -> ControllerState:
     return replace(state, worst=replace(before, **worse)) if worse else state
 
 
-def _worst_now(state: ControllerState) -> dict[str, float]:
+def _worst_now(state: ControllerState, settings: ControlSettings) -> dict[str, float]:
     """Return what the channels show now, by the limit's name."""
     seen, exposure = state.seen, state.exposure
     now: dict[str, float] = {}
@@ -159,7 +159,11 @@ def _worst_now(state: ControllerState) -> dict[str, float]:
             "skull_dose": seen.model.skull_dose_cem43,
             "scalp_dose": seen.model.scalp_dose_cem43,
         }
-    return now | (_around(seen) if state.state is State.SONICATING else {})
+    if state.state is State.SONICATING and exposure is not None:
+        last_s = max(exposure.started_s, exposure.frame_end_s or exposure.started_s)
+        age = {"frame_age": (state.time_s - last_s) / settings.frame_time_s}
+        return now | age | _around(seen)
+    return now
 
 
 def _around(seen: Readings) -> dict[str, float]:
@@ -169,7 +173,7 @@ def _around(seen: Readings) -> dict[str, float]:
         now["water_temperature"] = seen.cooling.water_degc
         now["water_flow"] = seen.cooling.flow_l_per_min
     if seen.cavitation is not None:
-        now["cavitation_stop"] = loudest_db(seen.cavitation)
+        now["cavitation_stop"] = now["cavitation_reduce"] = loudest_db(seen.cavitation)
     return now
 
 

@@ -12,7 +12,7 @@ from insonate.control.regulator import (
     still_warm,
     wanted,
 )
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.state import ControllerState, ControlSettings, Exposure, Worst
 from insonate.events.documents import Decision, Point, Resteered, SonicationReviewed, WaitSet
 from insonate.events.states import EndReason
 from insonate.plan import Stage
@@ -47,6 +47,7 @@ def review(state: ControllerState, settings: ControlSettings) -> Answer:
         review=found,
         reviewed=exposure.sonication,
         efficiency=learned(state.efficiency, exposure, settings),
+        worst=_accepted(state.worst, exposure) if done else state.worst,
         treated=treated,
         lesion=treated >= settings.lesion_sonications,
     )
@@ -85,6 +86,14 @@ def stage_done(exposure: Exposure, settings: ControlSettings) -> bool:
     return (
         in_order and exposure.peak_degc >= low and not off_target(exposure.offset_m, settings)
     )
+
+
+def _accepted(worst: Worst, exposure: Exposure) -> Worst:
+    """Return the worst values with the offset of a focus that was accepted."""
+    if exposure.offset_m is None:
+        return worst
+    offset = math.hypot(*exposure.offset_m)
+    return replace(worst, focus_offset=max(offset, worst.focus_offset or 0.0))
 
 
 def to_be_refined(

@@ -273,7 +273,12 @@ class Worst:
     water_temperature: float = 0.0
     water_flow: float | None = None
     """Least flow while power was on; None where it never was."""
+    cavitation_reduce: float = 0.0
     cavitation_stop: float = 0.0
+    frame_age: float = 0.0
+    """Longest time without a fresh frame under power, frames."""
+    focus_offset: float | None = None
+    """Of a focus that was accepted, within the slice that showed it, m."""
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,9 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
-def optional_one() -> Any:
-    """Return a dimensionless field that is 1 unless said otherwise."""
-    return Field(default=1.0, json_schema_extra={"unit": "1"})
+def preset(value: float, name: str) -> Any:
+    """Return a field that has ``value`` unless said otherwise, with its unit."""
+    return Field(default=value, json_schema_extra={"unit": name})
 
 
 def optional(name: str) -> Any:

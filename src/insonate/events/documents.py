@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from insonate.events.base import Document, optional, optional_one, unit
+from insonate.events.base import Document, optional, preset, unit
 from insonate.events.states import EndReason, State, Verb
 
 StageName = Literal["align", "verify", "treat"]
@@ -141,7 +141,7 @@ class TemperatureFrame(Document):
     baseline_degc: float = unit("degC")
     peak_degc: float = unit("degC")
     """Hottest credible voxel near the target, baseline + ΔT · ``partial_volume_factor``."""
-    partial_volume_factor: float = optional_one()
+    partial_volume_factor: float = preset(1.0, "1")
     """From the hottest voxel's rise to the peak's, by the model's shape of the spot; 1: the voxel
     as it is. ``sigma_k`` carries it too; maps and ``mean_degc`` do not."""
     mean_degc: float = unit("degC")
@@ -155,6 +155,8 @@ class TemperatureFrame(Document):
     focus_offset_m: Point | None = optional("m")
     """Measured focus minus target, CT frame, displacement-corrected; None where no spot is seen."""
     focus_sigma_m: float | None = optional("m")
+    readout_displacement_m: float = preset(0.0, "m")
+    """How far along +readout the spot appears from where it is: what the offset was corrected by."""
     usable_share: float = unit("1")
     """Part of the brain voxels in the slice that are usable."""
     drift_k: float = unit("K")
@@ -191,6 +193,8 @@ class ModelEstimate(Document):
     scalp_rise_k_per_kj: float = unit("K/kJ")
     focus_degc: float = unit("degC")
     """Model temperature at the focus now: shows whether it has cooled."""
+    calibration: float = preset(1.0, "1")
+    """Factor on the model's heat at the focus that thermometry has asked for so far."""
 
 
 class PatientReport(Document):

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from insonate.array import Drive
 from insonate.array.placement import PlacedArray
-from insonate.core import Frame, Grid
+from insonate.core import Frame, Grid, Tissue, Volume, sample
 from insonate.core.arrays import frozen
 from insonate.field import PressureField
 from insonate.field.head_field import mean_square_in_head, ray_field
@@ -104,9 +104,8 @@ def heating(
     field = _scaled(ray_field(elements, drive, rays, focal_grid(centre)), beam.transmission)
     if coarse_square is None:
         points = model.coarse_grid.points()
-        coarse_square = (
-            mean_square_in_head(points, head, elements, drive) * beam.transmission**2
-        )
+        coarse_square = mean_square_in_head(points, head, elements, drive)
+        coarse_square[_in_brain(head, points)] *= beam.transmission**2
     source = heat_source(model, head, field, coarse_square)
     magnitude = np.abs(field.pressure)
     index = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
@@ -117,6 +116,12 @@ def heating(
         field.grid.points_of(index),
         coarse_square,
     )
+
+
+def _in_brain(head: HeadModel, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which points lie in the brain: there alone sound has passed the skull."""
+    brain = Volume(head.mask(Tissue.BRAIN).astype(np.uint8), head.grid, "1")
+    return np.asarray(sample(brain, points, order=0) > 0.5)
 
 
 def _scaled(field: PressureField, factor: float) -> PressureField:

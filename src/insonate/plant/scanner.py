@@ -165,9 +165,13 @@ class VirtualScanner:
             self._target,
         )
         measured = Measured(thermogram, focus, dose)
-        if not np.isfinite([focus.peak_k, focus.mean_k, focus.sigma_k]).all():
+        if not np.isfinite(
+            [focus.peak_k, focus.mean_k, focus.sigma_k, focus.off_target_k]
+        ).all():
             return None
-        return to_frame(measured, part.geometry, part.protocol, context)
+        document, arrays = to_frame(measured, part.geometry, part.protocol, context)
+        moved = {"readout_displacement_m": focus.displacement_m}
+        return document.model_copy(update=moved), arrays
 
     def geometry(self) -> SliceGeometry | None:
         """Return where the running series lies, or None."""

@@ -49,6 +49,7 @@ class Twin:
         self.model = model
         self.state = state
         self._heating_at = heating_at
+        self._rest = state
         self.heating = heating_at((0.0, 0.0, 0.0))
         self._near = _near_focus(model)
 
@@ -80,6 +81,10 @@ class Twin:
             water_degc=water_degc,
         )
 
+    def anew(self) -> "Twin":
+        """Return the same model before anything happened, with its plan's heating."""
+        return Twin(self.model, self._rest, self._heating_at)
+
     def focus_degc(self, state: ThermalState) -> float:
         """Return the hottest cell near the focus in one of the model's states, °C."""
         return float(state.fine_degc.ravel()[self._near].max())
@@ -103,21 +108,26 @@ def _highest(twin: Twin, tissue: Tissue, what: str) -> float:
 
 
 def forecast_k_per_kj(
-    twin: Twin, response: UnitResponse, tissue: Tissue, largest_energy_j: float
+    twin: Twin, response: UnitResponse, tissue: Tissue, limit_degc: float
 ) -> float:
-    """Return by how much a kilojoule may raise the hottest of a tissue, K/kJ.
+    """Return the rise of a tissue's maximum for each kilojoule, K/kJ, exact at its limit.
 
     The hottest cell now is seldom the one that a sonication heats most, so the rise of the
-    maximum, max(T + E r) − max(T), is convex in the energy E: its chord up to the largest
-    allowed energy bounds it from above for every smaller one.
+    maximum, max(T + E r) − max(T), is convex in the energy E. The straight line to the energy that
+    takes the first cell to its limit bounds it from above for every smaller energy, and forbids
+    every larger one.
     """
     skull = tissue is Tissue.SKULL
     cells = response.skull_cells if skull else response.scalp_cells
     rises = (response.skull if skull else response.scalp).max(axis=0)
+    per_kj = rises / np.float32(response.duration_s * 1e-3)
     now = twin.state.coarse_degc.ravel()[cells]
-    per_joule = rises / np.float32(response.duration_s)
-    rise = float((now + largest_energy_j * per_joule).max() - now.max())
-    return max(rise, 0.0) / (largest_energy_j * 1e-3)
+    heated = per_kj > 0
+    room = limit_degc - float(now.max())
+    if not heated.any() or room <= 0:
+        return float(per_kj.max(initial=0.0))
+    energy_kj = float(((limit_degc - now[heated]) / per_kj[heated]).min())
+    return room / energy_kj
 
 
 def _near_focus(model: ThermalModel) -> NDArray[np.int64]:

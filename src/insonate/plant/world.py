@@ -5,14 +5,14 @@ What the controller may see leaves it as documents; the truth leaves it only for
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insonate.core import Tissue
+from insonate.core import SettingsError, Tissue
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,
@@ -46,6 +46,9 @@ LEAST_RISE_K = 2.0
 CALIBRATION_RANGE = (0.3, 3.0)
 """Sources of brain absorption differ five-fold; beyond this factor something else is wrong."""
 
+SAME_WATER_K = 0.05
+"""Water that differs by less is the same, for joining steps."""
+
 TICKS_PER_FRAME = 4
 """The world moves at most a quarter of a frame at a time while power is on."""
 
@@ -61,10 +64,20 @@ Believed = list[tuple[ThermalState, float]]
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What the model can say of a sonication before it: one watt's response, largest energy."""
+    """What the model can say of a sonication before it: one watt's response, tissues' limits."""
 
     response: UnitResponse
-    largest_energy_j: float
+    limit_degc: dict[Tissue, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of the session with constant power and water."""
+
+    duration_s: float
+    power_w: float
+    water_degc: float
+    sonication: int
 
 
 @dataclass
@@ -127,13 +140,27 @@ class World:
         self._course: list[tuple[float, float]] = []
         self._seen: tuple[float, float] | None = None
         self._calibration = 1.0
+        self._factors: dict[int, float] = {}
+        self._history: list[Step] = []
         self._note()
 
     # --- what the controller sets ---
 
     def set_power(self, sonication: int, power_w: float, off_at_s: float | None) -> None:
-        """Set the power; it goes off by itself at ``off_at_s``, whatever becomes of the rest."""
+        """Set the power; it goes off by itself at ``off_at_s``, whatever becomes of the rest.
+
+        Raises
+        ------
+        SettingsError
+            When power is to go on without an end.
+        """
+        if power_w > 0 and off_at_s is None:
+            raise SettingsError(
+                f"A power of {power_w:g} W was set without an end; the drive needs the time at "
+                "which it goes off by itself."
+            )
         if sonication != self.sonication and power_w > 0:
+            self.calibrate()
             self.sonication, self._started_s = sonication, self.time_s
             base = self.belief.warmth().focus_degc
             self.scanner.begin(sonication, self.truth.model, self.truth.state, base)
@@ -148,14 +175,34 @@ class World:
         self.truth.steer(total_m)
 
     def calibrate(self) -> None:
-        """Scale the model's heat at the focus to what thermometry measured in this sonication."""
+        """Scale the model's heat at the focus to what thermometry measured last.
+
+        Called when the next sonication begins, or the session ends: all frames are in then, the
+        hottest and those after it.
+        """
         if self._seen is not None:
             measured, believed = self._seen
             low, high = CALIBRATION_RANGE
             wanted = min(max(self._calibration * measured / believed, low), high)
             self.belief.calibrate(wanted / self._calibration)
-            self._calibration = wanted
+            self._calibration = self._factors[self.sonication] = wanted
         self._seen = None
+
+    def believed_in_hindsight(self) -> Twin:
+        """Return the model run again over the session, each sonication with its own calibration.
+
+        While the session runs, a sonication heats the model with the calibration of the one
+        before; afterwards its own is known.
+        """
+        self.calibrate()
+        twin = self.belief.anew()
+        scale = 1.0
+        for step in self._history:
+            wanted = self._factors.get(step.sonication, scale) if step.power_w > 0 else scale
+            twin.calibrate(wanted / scale)
+            scale = wanted
+            twin.run(step.duration_s, step.power_w, step.water_degc)
+        return twin
 
     # --- time ---
 
@@ -191,7 +238,7 @@ class World:
         geometry = self.scanner.geometry()
         if geometry is None:
             return frame
-        offset = frame.focus_offset_m or (0.0, 0.0, 0.0)
+        offset = _apparent(frame)
         factor = partial_volume_factor(
             self.belief.model, believed, self._reference, geometry, offset_m=offset
         )
@@ -215,13 +262,29 @@ class World:
         self._frame_start_s = self.time_s
 
     def _pass(self, step_s: float) -> None:
+        if self._off_at_s is not None and self.time_s + step_s > self._off_at_s:
+            rest_s = self.time_s + step_s - self._off_at_s
+            self._pass(step_s - rest_s)
+            step_s = rest_s
         water = self.water_degc()
         self.truth.run(step_s, self.power_w, water)
         self.belief.run(step_s, self.power_w, water)
+        self._remember(Step(step_s, self.power_w, water, self.sonication))
         self.time_s += step_s
         if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
             self.time_s, self.power_w, self._off_at_s = self._off_at_s, 0.0, None
         self._note()
+
+    def _remember(self, step: "Step") -> None:
+        """Keep the step for hindsight, joined to the one before where nothing changed."""
+        if self._history:
+            last = self._history[-1]
+            same = (last.power_w, last.sonication) == (step.power_w, step.sonication)
+            if same and abs(last.water_degc - step.water_degc) < SAME_WATER_K:
+                joined = last.duration_s + step.duration_s
+                self._history[-1] = replace(last, duration_s=joined)
+                return
+        self._history.append(step)
 
     def _note(self) -> None:
         true, believed = self.truth.warmth(), self.belief.warmth()
@@ -286,12 +349,12 @@ class World:
             skull_rise_k_per_kj=self._rise(Tissue.SKULL),
             scalp_rise_k_per_kj=self._rise(Tissue.SCALP),
             focus_degc=now.focus_degc,
+            calibration=self._calibration,
         )
 
     def _rise(self, tissue: Tissue) -> float:
-        forecast = self.forecast
         return forecast_k_per_kj(
-            self.belief, forecast.response, tissue, forecast.largest_energy_j
+            self.belief, self.forecast.response, tissue, self.forecast.limit_degc[tissue]
         )
 
     def ask_patient(self) -> PatientReport:
@@ -305,6 +368,16 @@ class World:
             return None
         self._done |= {behaviour}
         return voice(behaviour)
+
+
+def _apparent(frame: TemperatureFrame) -> NDArray[np.float64]:
+    """Return where the voxels saw the focus, relative to the target: with its displacement."""
+    if frame.focus_offset_m is None:
+        return np.zeros(3)
+    along = np.array(frame.slice_affine).reshape(4, 4)[:3, frame.readout_axis]
+    shift = frame.readout_displacement_m / np.linalg.norm(along)
+    apparent: NDArray[np.float64] = np.array(frame.focus_offset_m) + shift * along
+    return apparent
 
 
 def _merged(states: Believed) -> Believed:

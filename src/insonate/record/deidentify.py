@@ -28,10 +28,20 @@ def check_pseudonym(payload: Payload) -> None:
     RecordError
         When it holds capitals, spaces, dots or slashes, as names and paths do.
     """
-    if not isinstance(payload, SessionOpened):
-        return
-    if len(payload.case) > _LONGEST or not _SLUG.fullmatch(payload.case):
+    if isinstance(payload, SessionOpened):
+        require_pseudonym(payload.case)
+
+
+def require_pseudonym(case: str) -> None:
+    """Refuse a case that is not called by a slug.
+
+    Raises
+    ------
+    RecordError
+        When it holds capitals, spaces, dots or slashes, as names and paths do.
+    """
+    if len(case) > _LONGEST or not _SLUG.fullmatch(case):
         raise RecordError(
-            f"The case is called '{payload.case}'; a record takes a pseudonym of small letters, "
+            f"The case is called '{case}'; a record takes a pseudonym of small letters, "
             f"digits and hyphens, at most {_LONGEST}, never a name or a path."
         )

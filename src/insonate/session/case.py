@@ -20,7 +20,7 @@ from insonate.control import (
 from insonate.core import RecordError, SettingsError
 from insonate.core.provenance import DISCLAIMER, versions
 from insonate.events import Source
-from insonate.events.documents import SessionClosed, SessionOpened
+from insonate.events.documents import LesionDescribed, SessionClosed, SessionOpened
 from insonate.plan import Stage
 from insonate.plant import Reality, World, scenario_named
 from insonate.record import Record, Recorder, open_record
@@ -222,25 +222,26 @@ def _words(reality: Reality) -> str:
 def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recorder) -> None:
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
-    lesion = measured_lesion(world.belief, ended.frames)
+    lesion = measured_lesion(world.believed_in_hindsight(), ended.frames)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)
     record_true_lesion(world, recorder)
     closed = SessionClosed(
         outcome=outcome(state),
-        sentence=_sentence(state, ended.why),
+        sentence=_sentence(state, ended.why, lesion),
         limits_kept=limits_kept(state, control),
         limits_worst=limits_worst(state),
     )
     recorder.append(closed, time_s=now, source=Source.SESSION)
 
 
-def _sentence(state: ControllerState, why: str) -> str:
+def _sentence(state: ControllerState, why: str, lesion: LesionDescribed | None) -> str:
     minutes = state.time_s / 60
-    if state.lesion:
+    if state.lesion and lesion is not None:
         return (
-            f"A lesion was made after {state.sonication} sonications in {minutes:.0f} minutes, "
-            "by what thermometry measured."
+            f"By thermometry and its model the dose goal was reached: a lesion of "
+            f"{lesion.volume_240_mm3:.1f} mm³ above 240 CEM43 and {lesion.volume_17_mm3:.1f} mm³ "
+            f"above 17 CEM43, in {state.sonication} sonications and {minutes:.0f} minutes."
         )
     reason = (state.unreachable or why).removesuffix(".")
     return f"No lesion was made in {state.sonication} sonications: {reason}."
@@ -276,11 +277,11 @@ def plan_case(
     case = prepare(source, plan, progress)
     summary = plan_summary(case)
     document, _ = describe_plan(case)
-    content = {"disclaimer": DISCLAIMER, **summary, "plan": document.model_dump(mode="json")}
+    content = {**summary, "plan": document.model_dump(mode="json")}
     texts = (
         json.dumps(content, indent=2, allow_nan=False),
         _phases(case),
-        format_element_table(case.treatment.array),
+        f"# {DISCLAIMER}\n{format_element_table(case.treatment.array)}",
     )
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from insonate.array import ElementState
 from insonate.core import TISSUES, Grid, Quantity, Tissue, Volume, sample
+from insonate.core.provenance import DISCLAIMER
 from insonate.events.documents import (
     HeadDescribed,
     LimitRow,
@@ -186,6 +187,7 @@ def plan_summary(case: PreparedCase) -> dict[str, Any]:
     response = case.responses[Stage.TREAT]
     x, y, z = 1e3 * case.target.point
     return {
+        "disclaimer": DISCLAIMER,
         "case": case.source.name,
         "target": case.target.name,
         "target_ras_mm": [round(float(v), 2) for v in (x, y, z)],

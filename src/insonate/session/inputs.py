@@ -10,6 +10,7 @@ from insonate.heat.options import ThermalOptions
 from insonate.images import load_case
 from insonate.plan.targets import TARGET_NAMES
 from insonate.record import pseudonym
+from insonate.record.deidentify import require_pseudonym
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def case_source(
     ------
     SettingsError
         When not exactly one of case folder, CT and phantom is given, or an MR without a CT.
+    RecordError
+        When the case is called by a name instead of a pseudonym.
     """
     if sum((case is not None, ct is not None, phantom)) != 1:
         raise SettingsError(
@@ -114,7 +117,9 @@ def case_source(
         return CaseSource(pseudonym(ct.name), ct, mr)
     if case is not None:
         loaded = load_case(case)
-        return CaseSource(loaded.name, loaded.ct_path, loaded.mr_path, loaded.notes)
+        name = loaded.name if (case / "case.json").is_file() else pseudonym(loaded.name)
+        require_pseudonym(name)
+        return CaseSource(name, loaded.ct_path, loaded.mr_path, loaded.notes)
     return CaseSource(
         "phantom", None, notes=("The head is an analytic phantom, not a person.",)
     )

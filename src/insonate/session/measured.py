@@ -1,9 +1,10 @@
 """The lesion by what thermometry measured: the model, calibrated by it, where it saw the focus.
 
 One slice of voxels wider than the spot cannot show a lesion of a few cubic millimetres. What it
-does show is how hot the spot became and where. So the model's source is scaled after each
-sonication to the measured rise (``World.calibrate``), and its dose, in three dimensions, is taken
-as measured, with the target where thermometry found it relative to the focus.
+does show is how hot the spot became and where. So the model is run again over the session, the
+source of each sonication scaled to the rise that was measured in it
+(``World.believed_in_hindsight``), and its dose, in three dimensions, is taken as measured, with the
+target where thermometry found it relative to the focus.
 """
 
 from collections.abc import Sequence

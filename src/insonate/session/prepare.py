@@ -190,7 +190,6 @@ def _anatomy(source: CaseSource, settings: PlanSettings, progress: Progress) -> 
         options=settings.head_options(),
         notes=(*source.notes, *quality.notes, quality.lower_extent, *notes),
         provenance={
-            "ct": source.ct_path.name,
             "ct_sha256": digest(raw.array),
             "ct_spacing_mm": " × ".join(f"{1e3 * s:.3g}" for s in quality.spacing_m),
         },

@@ -68,18 +68,23 @@ class Treatment:
     def run(self) -> Ended:
         """Run until the controller has finished."""
         while self.state.state is not State.FINISHED:
-            command = self._operator(self.state, self._last, self._world.time_s)
-            if command is not None:
-                self._command(command)
-            elif self.state.state is State.SONICATING:
+            if self.state.state is State.SONICATING:
                 self._sonicate()
             elif self._cooling_frames > 0:
                 self._watch_cooling()
-            elif self.state.state is State.COOLING:
-                self._cool()
             else:
-                self._linger()
+                self._go_on()
         return Ended(self.state, tuple(self._frames), self._why)
+
+    def _go_on(self) -> None:
+        """Do what the operator asks for, or let it cool, or linger."""
+        command = self._operator(self.state, self._last, self._world.time_s)
+        if command is not None:
+            self._command(command)
+        elif self.state.state is State.COOLING:
+            self._cool()
+        else:
+            self._linger()
 
     # --- what the operator does ---
 
@@ -168,7 +173,6 @@ class Treatment:
                 self._world.steer(decision.total_m)
             case SonicationEnded():
                 self._cooling_frames = FRAMES_AFTER
-                self._world.calibrate()
                 observe_truth(self._world, self._recorder, decision.sonication)
             case _:
                 pass

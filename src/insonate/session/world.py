@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from insonate.array import placed
+from insonate.core import Tissue
 from insonate.events.documents import Point
 from insonate.field import trace_rays
 from insonate.heat.advance import initial_state
@@ -63,8 +64,12 @@ def build_world(
         scenario.field_drift_ppm_per_min,
         images,
     )
-    largest = case.treatment.limits.energy.value
-    forecast = Forecast(case.responses[Stage.TREAT], largest)
+    limits = case.treatment.limits
+    ends = {
+        Tissue.SKULL: limits.skull_temperature.value,
+        Tissue.SCALP: limits.scalp_temperature.value,
+    }
+    forecast = Forecast(case.responses[Stage.TREAT], ends)
     return World(truth, belief, scanner, forecast, scenario, readings), reality
 
 

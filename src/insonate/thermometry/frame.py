@@ -76,17 +76,16 @@ def to_frame(
     Raises
     ------
     SettingsError
-        When no voxel near the target is usable: such a frame says nothing about the focus and is
-        treated as lost.
+        When no voxel near the target, or none off target, is usable: such a frame does not say
+        what must be known, and is treated as lost.
     """
     thermogram, focus, dose = measured.thermogram, measured.focus, measured.dose
-    if not np.isfinite([focus.peak_k, focus.mean_k, focus.sigma_k]).all():
+    if not np.isfinite([focus.peak_k, focus.mean_k, focus.sigma_k, focus.off_target_k]).all():
         raise SettingsError(
-            "No voxel near the target is usable in this frame; drop it as lost, and look at mask, "
-            "signal and motion."
+            "No voxel near the target, or none off target, is usable in this frame; drop it as "
+            "lost, and look at mask, signal and motion."
         )
     base = context.baseline_degc
-    off_target = focus.off_target_k if np.isfinite(focus.off_target_k) else 0.0
     document = TemperatureFrame(
         sonication=context.sonication,
         frame=context.frame,
@@ -99,7 +98,7 @@ def to_frame(
         peak_degc=base + focus.peak_k,
         mean_degc=base + focus.mean_k,
         sigma_k=focus.sigma_k,
-        off_target_degc=base + off_target,
+        off_target_degc=base + focus.off_target_k,
         peak_dose_cem43=_highest(dose, focus.near_target),
         off_target_dose_cem43=credible_maximum(dose, focus.off_target),
         focus_offset_m=_offset(focus, context),

@@ -15,12 +15,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import map_coordinates
 
 from insonate.heat.model import ThermalModel, ThermalState
-from insonate.heat.readout import temperature_at
 from insonate.thermometry.geometry import SliceGeometry
 
 WINDOW_M = 6e-3  # half the side of the square of voxels that is looked at
+CUBE_M = (
+    13e-3  # half the side of the cube that is interpolated: the square's corners and offsets
+)
 SUBSAMPLES = 4  # points per voxel along each axis: 0.3 mm, finer than the thermal grid
 THROUGH = 6
 LEAST_RISE_K = 0.3  # below it the model's own voxel says nothing about shape
@@ -59,9 +62,9 @@ def partial_volume_factor(
         At least 1 and at most ``LARGEST_FACTOR``; 1 where the model shows no rise.
     """
     points, centres = _window(model, geometry, np.asarray(offset_m, dtype=np.float64))
-    voxels = _mean(model, frame, points) - temperature_at(model, reference, points)
+    voxels = _mean(model, frame, points) - _near(model, reference, points)
     voxel = float(voxels.mean(axis=(1, 3, 4)).max())
-    peaks = _mean(model, frame, centres) - temperature_at(model, reference, centres)
+    peaks = _mean(model, frame, centres) - _near(model, reference, centres)
     if voxel < LEAST_RISE_K:
         return 1.0
     return float(np.clip(peaks.max() / voxel, 1.0, LARGEST_FACTOR))
@@ -74,8 +77,28 @@ def _mean(
     total = sum(weight for _, weight in frame)
     mean: NDArray[np.float64] = np.zeros(points.shape[:-1])
     for state, weight in frame:
-        mean += temperature_at(model, state, points) * (weight / total)
+        mean += _near(model, state, points) * (weight / total)
     return mean
+
+
+def _near(
+    model: ThermalModel, state: ThermalState, points: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interpolate the fine grid near the focus by cubic splines, °C.
+
+    Linear interpolation flattens a spot of σ 1.2 mm on cells of 0.5 mm by 3 % within a voxel.
+    """
+    grid = model.fine_grid
+    centre = np.rint(grid.indices_of(model.focus_m)).astype(int)
+    reach = int(np.ceil(CUBE_M / float(grid.spacing_m.min())))
+    low = np.maximum(centre - reach, 0)
+    high = np.minimum(centre + reach + 1, grid.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    values = state.fine_degc[box].astype(np.float64)
+    index = grid.indices_of(points) - low
+    flat = map_coordinates(values, index.reshape(-1, 3).T, order=3, mode="nearest")
+    near: NDArray[np.float64] = flat.reshape(points.shape[:-1])
+    return near
 
 
 def _window(

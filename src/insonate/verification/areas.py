@@ -9,8 +9,11 @@ from insonate.verification import (
     field,
     head,
     heat,
+    images,
+    partial_volume,
     record,
     report,
+    skull,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -22,11 +25,19 @@ def _sound() -> Iterator[Check]:
     yield from born.checks()
 
 
+def _eye() -> Iterator[Check]:
+    """Yield the checks of thermometry, partial volume included."""
+    yield from thermometry.checks()
+    yield from partial_volume.checks()
+
+
 AREAS: dict[str, Checks] = {
+    "images": images.checks,
     "head": head.checks,
     "field": _sound,
+    "planner": skull.skull_checks,
     "heat": heat.checks,
-    "thermometry": thermometry.checks,
+    "thermometry": _eye,
     "control": control.checks,
     "record": record.checks,
     "report": report.checks,

@@ -27,7 +27,6 @@ from insonate.verification.layered_head import (
 )
 from insonate.verification.oneil import ONEIL, bowl_axis_pressure, bowl_of_elements
 from insonate.verification.shell_rays import SHELL, Shell, shell_ray
-from insonate.verification.skull import skull_checks
 from insonate.verification.slab import TRANSFER_MATRIX, Layer, slab_transmission
 
 Float64 = NDArray[np.float64]
@@ -55,7 +54,6 @@ def checks() -> Iterator[Check]:
     yield from _shell_checks()
     yield from _slab_checks()
     yield from _balance_checks()
-    yield from skull_checks()
 
 
 def _shell_checks() -> Iterator[Check]:

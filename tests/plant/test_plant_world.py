@@ -1,0 +1,225 @@
+"""The room: scanner, water, detector, patient, and power that goes off by itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from insonate.core import SettingsError
+from insonate.heat.advance import initial_state
+from insonate.plant import SCENARIOS, VirtualScanner, scenario_named
+from insonate.plant.periphery import (
+    CAVITATION_NOISE_DB,
+    Exposure,
+    ask,
+    due,
+    listen,
+    read_array,
+    read_cooling,
+    voice,
+    water_temperature,
+)
+from insonate.plant.world import CALIBRATION_RANGE
+from insonate.session.world import build_world
+from insonate.thermometry import CLINICAL_3T
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+COOPERATIVE = SCENARIOS["cooperative"]
+PROTOCOL = replace(CLINICAL_3T, matrix=(128, 128))
+REFERENCES = 4
+
+
+# --- scanner -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rest(coarse):
+    return initial_state(coarse.case.thermal, water_degc=15.0)
+
+
+def scanner_of(case, drift=0.0, seed=3):
+    return VirtualScanner(
+        case.head, None, case.target.point, PROTOCOL, drift, np.random.default_rng(seed)
+    )
+
+
+def warmed(case, rest, shift_m, peak_k=20.0, width_m=2e-3):
+    square = ((case.thermal.fine_grid.points() - case.target.point - shift_m) ** 2).sum(axis=-1)
+    rise = peak_k * np.exp(-square / (2 * width_m**2))
+    return replace(rest, fine_degc=(rest.fine_degc + rise).astype(np.float32))
+
+
+def frame_of(scanner, case, rest, state, sonication=1, length_s=3.4):
+    begun = rest.time_s
+    scanner.begin(sonication, case.thermal, rest, 37.0)
+    scanner.watch(case.thermal, state, length_s)
+    return scanner.frame(begun, begun + length_s)
+
+
+@pytest.mark.parametrize(
+    ("sonication", "shift_m"),
+    [(1, (2.5e-3, -1.5e-3, 0.0)), (2, (-2.0e-3, 0.0, 1.5e-3)), (3, (0.0, 2.5e-3, -1.0e-3))],
+)
+def test_a_shifted_spot_is_seen_on_its_own_side(coarse, rest, sonication, shift_m):
+    case = coarse.case
+    state = warmed(case, rest, np.array(shift_m))
+    frame, _ = frame_of(scanner_of(case), case, rest, state, sonication)
+    assert frame.orientation == ("axial", "coronal", "sagittal")[sonication - 1]
+    assert frame.focus_offset_m == pytest.approx(shift_m, abs=0.4e-3)
+    mirrored = [-v for v in shift_m]
+    assert frame.focus_offset_m != pytest.approx(mirrored, abs=1e-3)
+
+
+def test_noise_of_a_frame_is_what_the_protocol_says(coarse, rest):
+    case = coarse.case
+    frame, arrays = frame_of(scanner_of(case), case, rest, rest)
+    sigma = PROTOCOL.sigma_k(REFERENCES)
+    inside = arrays["mask"]
+    assert inside.sum() > 2000
+    seen = arrays["delta_t"][inside] / arrays["sigma"][inside]
+    assert np.std(seen) == pytest.approx(1.0, abs=0.05)
+    assert np.median(arrays["sigma"][inside]) == pytest.approx(sigma, rel=0.15)
+    assert np.isfinite(frame.peak_degc)
+
+
+def test_references_are_tuned_anew_so_an_old_session_drifts_no_more_than_a_young_one(
+    coarse, rest
+):
+    """An hour at 0.2 ppm a minute is 12 ppm: without tuning the image would be pixels away."""
+    case = coarse.case
+    late = replace(rest, time_s=3600.0)
+    state = warmed(case, late, np.array([2.5e-3, -1.5e-3, 0.0]))
+    frame, _ = frame_of(scanner_of(case, drift=0.2), case, late, state)
+    assert frame.focus_offset_m == pytest.approx((2.5e-3, -1.5e-3, 0.0), abs=0.4e-3)
+    assert frame.usable_share > 0.5
+    per_kelvin = abs(PROTOCOL.prf_ppm_per_k)
+    assert abs(frame.drift_k) == pytest.approx(0.2 / 60 * 3.4 / per_kelvin, rel=0.3)
+
+
+def test_without_a_series_there_is_no_frame(coarse):
+    scanner = scanner_of(coarse.case)
+    assert scanner.frame(0.0, 3.4) is None
+    assert scanner.geometry() is None
+
+
+def test_a_frame_averages_what_it_watched_by_time(coarse, rest):
+    case = coarse.case
+    hot = warmed(case, rest, np.zeros(3), 24.0)
+    scanner = scanner_of(case)
+    scanner.begin(1, case.thermal, rest, 37.0)
+    scanner.watch(case.thermal, rest, 2.55)
+    scanner.watch(case.thermal, hot, 0.85)
+    mixed, _ = scanner.frame(0.0, 3.4)
+    whole, _ = frame_of(scanner_of(case), case, rest, hot)
+    share = (mixed.peak_degc - 37.0) / (whole.peak_degc - 37.0)
+    assert share == pytest.approx(0.25, abs=0.08)
+
+
+# --- the world in time -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(coarse):
+    return build_world(coarse.case, COOPERATIVE, 4, protocol=PROTOCOL)[0]
+
+
+def test_power_goes_off_by_itself_and_the_world_goes_on(world):
+    start = world.time_s
+    world.set_power(1, 100.0, start + 5.0)
+    for _ in range(9):  # a world that stood still at power off would never come so far
+        world.tick()
+    assert world.time_s > start + 6.0
+    assert world.power_w == 0.0
+    curve = world.curve.arrays()
+    on = curve["time"][curve["power"] > 0]
+    assert on.max() < start + 5.0
+    assert start + 5.0 in curve["time"]  # exactly: energy is power times time
+
+
+def test_waiting_goes_no_further_than_asked_and_a_minute_at_most(world):
+    before = world.time_s
+    world.wait(before + 7.0)
+    assert world.time_s == pytest.approx(before + 7.0)
+    world.wait(before + 1000.0)
+    assert world.time_s == pytest.approx(before + 67.0)
+    world.wait(before)
+    assert world.time_s == pytest.approx(before + 67.0)
+
+
+def test_calibrations_together_stay_in_the_range_in_which_sources_differ(world):
+    planned = float(world.forecast.response.focus_k_per_kj)
+    assert planned > 0
+    before = float(world.belief.source.fine.max())
+    for seen in [(20.0, 10.0)] * 4:
+        world._seen = seen
+        world.calibrate()
+    assert float(world.belief.source.fine.max()) / before == pytest.approx(
+        CALIBRATION_RANGE[1], rel=1e-3
+    )
+    world.calibrate()  # nothing was seen since: nothing changes
+    assert float(world.belief.source.fine.max()) / before == pytest.approx(3.0, rel=1e-3)
+    for seen in [(1.0, 10.0)] * 4:
+        world._seen = seen
+        world.calibrate()
+    assert float(world.belief.source.fine.max()) / before == pytest.approx(0.3, rel=1e-3)
+
+
+# --- what stands round -------------------------------------------------------------------------
+
+
+def test_the_cooling_unit_reads_the_water_with_its_noise():
+    rng = np.random.default_rng(1)
+    read = [read_cooling(COOPERATIVE, 0.0, rng) for _ in range(2000)]
+    water = np.array([r.water_degc for r in read])
+    assert water.mean() == pytest.approx(COOPERATIVE.water_degc, abs=0.01)
+    assert water.std() == pytest.approx(0.05, rel=0.08)
+    flow = np.array([r.flow_l_per_min for r in read])
+    assert flow.mean() == pytest.approx(COOPERATIVE.water_flow_l_per_min, abs=0.01)
+
+
+def test_a_failing_chiller_warms_the_water_up_to_the_body_and_no_further():
+    warms = SCENARIOS["water-warms"]
+    assert water_temperature(warms, 60.0) == warms.water_degc + warms.water_drift_k_per_min
+    assert water_temperature(warms, 36_000.0) == 37.0
+
+
+def test_the_detector_hears_bubbles_above_the_threshold_only():
+    rng = np.random.default_rng(2)
+
+    def heard(pressure_pa):
+        exposure = Exposure(1, 500.0, 3.0, pressure_pa)
+        return [listen(COOPERATIVE, exposure, rng).subharmonic_db for _ in range(1000)]
+
+    threshold = COOPERATIVE.cavitation_pressure_pa
+    quiet, loud = np.array(heard(0.9 * threshold)), np.array(heard(1.2 * threshold))
+    assert abs(quiet.mean()) < 0.1
+    assert quiet.std() == pytest.approx(CAVITATION_NOISE_DB, rel=0.1)
+    assert loud.mean() == pytest.approx(6.0, abs=0.15)
+
+
+def test_the_array_reports_its_power_within_a_percent_or_two():
+    rng = np.random.default_rng(3)
+    power = [read_array(Exposure(1, 700.0, 1.0, 1e6), rng).power_w for _ in range(500)]
+    assert np.mean(power) == pytest.approx(700.0, rel=2e-3)
+    assert read_array(Exposure(1, 0.0, 0.0, 0.0), rng).power_w == 0.0
+
+
+def test_the_patient_follows_the_script_once():
+    stops = SCENARIOS["patient-stops"]
+    (behaviour,) = stops.script
+    early = Exposure(behaviour.sonication, 500.0, behaviour.after_s - 0.1, 1e6)
+    late = replace(early, on_s=behaviour.after_s)
+    assert due(stops, early, frozenset()) is None
+    assert due(stops, late, frozenset()) == behaviour
+    assert due(stops, late, frozenset({behaviour})) is None
+    assert due(stops, replace(late, power_w=0.0), frozenset()) is None
+    assert due(stops, replace(late, sonication=1), frozenset()) is None
+    assert voice(behaviour).stop_pressed
+    assert ask(stops).can_communicate
+    assert not ask(stops).stop_pressed
+
+
+def test_an_unknown_scenario_is_told_with_those_there_are():
+    with pytest.raises(SettingsError, match="cooperative, focus-shifted"):
+        scenario_named("sunny")
