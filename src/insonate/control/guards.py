@@ -127,13 +127,13 @@ def patient(look: Look) -> str:
 def focal_temperature(look: Look) -> str:
     """Say no where the focus is, or would be within one frame, above its cap."""
     limit, exposure = look.settings.limits.focal_temperature, look.exposure
+    shown = shown_under_power(look)
+    if shown is not None and not shown.peak_degc <= limit.value:
+        return above("The latest frame's peak", shown.peak_degc, limit)
     if exposure is None:
         planned = look.state.approved
         value = planned.predicted_peak_degc if planned is not None else math.nan
         return above("The predicted peak", value, limit)
-    shown = shown_under_power(look)
-    if shown is not None and not shown.peak_degc <= limit.value:
-        return above("The latest frame's peak", shown.peak_degc, limit)
     hottest = exposure.peak_degc
     ahead = next_frame_degc(exposure, look.settings)
     if hottest is None or ahead is None:

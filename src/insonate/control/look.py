@@ -46,11 +46,13 @@ class Look:
 
 
 def shown_under_power(look: Look) -> TemperatureFrame | None:
-    """Return the latest frame under power, whatever its number; None for one from before."""
+    """Return the latest frame under power, whatever its number; None for one from before.
+
+    A frame that ends in the moment when power would go on counts: it is as fresh as can be.
+    """
     frame, exposure = look.state.seen.frame, look.exposure
-    if frame is None or exposure is None or frame.end_s < exposure.started_s:
-        return None
-    return frame
+    since_s = look.state.time_s if exposure is None else exposure.started_s
+    return None if frame is None or frame.end_s < since_s else frame
 
 
 def above(what: str, value: float, limit: Quantity) -> str:
