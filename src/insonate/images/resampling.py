@@ -51,7 +51,8 @@ def resample_band_limited(volume: Volume, spacing_m: float) -> Volume:
 
     Each axis is read with a Kaiser-windowed sinc of 8 lobes (Harris, Proc. IEEE 66:51, 1978)
     whose cut-off is the Nyquist frequency of the coarser of the two grids, so that nothing
-    folds back: waves below 0.6 of that frequency along each axis are kept to 1e-3. The box stays centred on the same point; it shrinks by less than one new voxel.
+    folds back: waves below 0.6 of that frequency along each axis are kept to 1e-3. The box stays
+    centred on the same point; it shrinks by less than one new voxel.
 
     Parameters
     ----------
