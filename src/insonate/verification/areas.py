@@ -6,6 +6,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     born,
     control,
+    exposure,
     field,
     head,
     heat,
@@ -23,6 +24,7 @@ def _sound() -> Iterator[Check]:
     """Yield the checks of both acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from exposure.checks()
 
 
 def _eye() -> Iterator[Check]:
