@@ -15,6 +15,7 @@ from insonate.verification import (
     record,
     report,
     skull,
+    solid_slab,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -25,6 +26,7 @@ def _sound() -> Iterator[Check]:
     yield from field.checks()
     yield from born.checks()
     yield from exposure.checks()
+    yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:
