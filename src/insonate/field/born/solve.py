@@ -128,7 +128,7 @@ def _problem(
         potential=fill_box(medium, padding, options.absorber),
         sources=blocks,
         padding=padding,
-        squares=wavenumbers_squared(padding, medium.spacing),
+        squares=wavenumbers_squared(padding, medium.spacing, medium.points_per_wavelength),
         work=work,
         transform=fft.transform(library[0], work, library[1]),
     )
