@@ -11,6 +11,7 @@ from insonate.verification import (
     head,
     heat,
     images,
+    itrusst_masks,
     partial_volume,
     record,
     report,
@@ -27,6 +28,12 @@ def _sound() -> Iterator[Check]:
     yield from born.checks()
     yield from exposure.checks()
     yield from solid_slab.checks()
+
+
+def _slow_sound() -> Iterator[Check]:
+    """Yield the whole benchmarks of the wave engine."""
+    yield from born.slow_checks()
+    yield from itrusst_masks.checks()
 
 
 def _eye() -> Iterator[Check]:
@@ -47,7 +54,7 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+SLOW: dict[str, Checks] = {"field": _slow_sound}
 """Minutes to hours; run weekly and before a release."""
 
 
