@@ -11,6 +11,7 @@ from insonate.control.state import Readings
 from insonate.control.table import Cause
 from insonate.events import State
 from insonate.events.documents import PatientReport
+from insonate.events.presence import MotionReading
 from insonate.plan import Limits
 
 NAMES = [guard.name for guard in GUARDS]
@@ -40,6 +41,27 @@ ARMED = {
         lambda s: seen(s, patient=PatientReport(stop_pressed=True)),
         lambda s: seen(s, patient=PatientReport(can_communicate=False)),
         lambda s: seen(s, patient=PatientReport(symptom="dysarthria", severity="moderate")),
+    ],
+    "neurological finding": [
+        lambda s: seen(s, patient=PatientReport(finding="dysarthria", severity="mild")),
+        lambda s: seen(s, patient=PatientReport(finding="paraesthesia", where="right hand")),
+    ],
+    "sedation": [
+        lambda s: seen(s, patient=PatientReport(sedation="moderate")),
+        lambda s: seen(s, patient=PatientReport(sedation="deep")),
+    ],
+    "patient asked": [
+        lambda s: replace(s, seen=replace(s.seen, patient_s=s.time_s - 900.1)),
+        lambda s: replace(s, seen=replace(s.seen, patient_s=None)),
+    ],
+    "operator": [
+        lambda s: replace(s, seen=replace(s.seen, operator_s=s.time_s - 5.1)),
+        lambda s: replace(s, seen=replace(s.seen, operator_s=None)),
+    ],
+    "motion": [lambda s: seen(s, motion=MotionReading(displacement_m=0.6e-3))],
+    "coupling": [
+        lambda s: seen(s, cooling__dissolved_oxygen_ppm=3.1),
+        lambda s: seen(s, cooling=None),
     ],
     "approval": [lambda s: replace(s, approved=None)],
     "stage order": [
@@ -85,6 +107,7 @@ ARMED = {
         lambda s: replace(s, seen=replace(s.seen, cavitation_s=s.time_s - 10.1)),
         lambda s: replace(s, seen=replace(s.seen, model_s=math.nan)),
         lambda s: replace(s, seen=replace(s.seen, array_s=None)),
+        lambda s: replace(s, seen=replace(s.seen, motion_s=s.time_s - 10.1)),
     ],
     "water temperature": [
         lambda s: seen(s, cooling__water_degc=25.1),
@@ -95,15 +118,13 @@ ARMED = {
         lambda s: seen(s, cooling=None),
     ],
     "cavitation": [
-        lambda s: seen(s, cavitation__broadband_db=12.1),
+        lambda s: seen(s, cavitation__broadband_db=6.1),
         lambda s: seen(s, cavitation__subharmonic_db=12.1),
         lambda s: seen(s, cavitation__ultraharmonic_db=12.1),
         lambda s: seen(s, cavitation=None),
     ],
-    "elements": [
-        lambda s: seen(s, array__faulty_elements=51),
-        lambda s: seen(s, array__reflected_share=0.31),
-    ],
+    "elements": [lambda s: seen(s, array__faulty_elements=51)],
+    "reflected power": [lambda s: seen(s, array__reflected_share=0.31)],
     "drive": [
         lambda s: replace(seen(s, array__power_w=100.0, array_s=s.time_s), off_s=s.time_s - 1.1)
     ],
@@ -128,6 +149,14 @@ POWERED = {
         lambda s: seen(s, frame__usable_share=0.49),
         lambda s: seen(s, frame__sigma_k=2.1),
     ],
+    "thermometry consistency": [
+        lambda s: exposed(s, frames=3, peak_degc=50.0, last_degc=45.0, sigma_k=0.3),
+        lambda s: exposed(s, frames=3, peak_degc=50.0, last_degc=math.nan, sigma_k=0.3),
+    ],
+    "cavitation": [lambda s: seen(s, cavitation__broadband_db=12.1)],
+    "operator": [lambda s: replace(s, seen=replace(s.seen, operator_s=s.time_s - 5.1))],
+    "motion": [lambda s: seen(s, motion=MotionReading(displacement_m=0.51e-3))],
+    "sedation": [lambda s: seen(s, patient=PatientReport(sedation="moderate"))],
     "skull temperature": [lambda s: seen(s, model__skull_max_degc=47.0)],
     "energy": [lambda s: exposed(s, energy_j=36.1e3)],
     "drive": [
@@ -182,7 +211,7 @@ def test_every_guard_was_seen_to_say_no():
 
 @pytest.mark.parametrize("guard", GUARDS, ids=NAMES)
 def test_every_guard_says_why_it_is_there(guard):
-    for text in (guard.name, guard.clears, guard.hazard, guard.source):
+    for text in (guard.name, guard.clears, guard.arises, guard.source, guard.hazard.value):
         assert text.strip()
     assert guard.says_no.__doc__
 

@@ -11,7 +11,6 @@ from insonate.control.state import ControllerState, ControlSettings, Exposure
 from insonate.control.table import Cause, legal_verbs, next_state
 from insonate.events.documents import (
     CommandRefused,
-    GuardRefused,
     OperatorCommand,
     PowerSet,
     SonicationProposed,
@@ -124,9 +123,7 @@ def _sonicate(
     approved = state.approved
     no = refusals(state, settings)
     if no or approved is None:
-        return state, tuple(
-            GuardRefused(guard=r.guard.name, why=r.why, clears=r.guard.clears) for r in no
-        )
+        return state, tuple(refusal.told() for refusal in no)
     number, now = state.sonication + 1, state.time_s
     exposure = Exposure(
         sonication=number,

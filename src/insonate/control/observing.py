@@ -12,6 +12,7 @@ from insonate.events.documents import (
     PatientReport,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.events.states import State
 
 _EDGE_S = 1e-6
@@ -55,7 +56,11 @@ def _with_reading(seen: Readings, time_s: float, observation: Observation) -> Re
         case ArrayReading():
             seen = replace(seen, array=observation, array_s=time_s)
         case PatientReport():
-            seen = replace(seen, patient=observation)
+            seen = replace(seen, patient=observation, patient_s=time_s)
+        case MotionReading():
+            seen = replace(seen, motion=observation, motion_s=time_s)
+        case OperatorPresent():
+            seen = replace(seen, operator_s=time_s)
         case ModelEstimate():
             seen = _with_model(seen, time_s, observation)
     return seen

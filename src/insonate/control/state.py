@@ -17,6 +17,7 @@ from insonate.events.documents import (
     SonicationReviewed,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading
 from insonate.events.states import EndReason, State
 from insonate.plan import PEAK_GOALS_DEGC, Limits, Prescription, Sonication, Stage
 
@@ -84,7 +85,19 @@ class ControlSettings:
     cooled_within_k
         The focus counts as cooled within this of the body's temperature, K.
     reading_age_s
-        A reading of water, cavitation, array or model older than this says nothing, s.
+        A reading of water, cavitation, array, model or motion older than this says nothing, s.
+    operator_age_s
+        The operator's last sign of presence may be so old, s.
+    patient_age_s
+        Before power the patient's last word may be so old, s.
+    motion_m
+        The head may lie so far from its reference images: half the focus's tolerance, m.
+    maximum_dissolved_oxygen_ppm
+        Water with more gas in it bubbles where it should couple; clinical systems keep it
+        below about 2 ppm.
+    maximum_fall_k
+        At full power the measured peak may fall by so much, and five of its standard deviations,
+        before the thermometry is not believed, K.
     minimum_usable_share
         Thermometry with fewer usable brain voxels is not trusted.
     maximum_sigma_k
@@ -127,6 +140,11 @@ class ControlSettings:
     cooling_time_s: float = 60.0
     cooled_within_k: float = 1.0
     reading_age_s: float = 10.0
+    operator_age_s: float = 5.0
+    patient_age_s: float = 900.0
+    motion_m: float = 0.5e-3
+    maximum_dissolved_oxygen_ppm: float = 3.0
+    maximum_fall_k: float = 3.0
     minimum_usable_share: float = 0.5
     maximum_sigma_k: float = 2.0
     maximum_faulty_elements: int = 50
@@ -203,6 +221,12 @@ class Readings:
     array: ArrayReading | None = None
     array_s: float | None = None
     patient: PatientReport | None = None
+    patient_s: float | None = None
+    motion: MotionReading | None = None
+    """Since the last reference images; None until it spoke after them."""
+    motion_s: float | None = None
+    operator_s: float | None = None
+    """The operator's last sign of presence."""
     skull_rest_degc: float | None = None
     """Coolest skull maximum that the model has shown, °C."""
     scalp_rest_degc: float | None = None

@@ -11,10 +11,12 @@ from insonate.events.documents import (
     CoolingReading,
     PatientReport,
 )
+from insonate.events.presence import MotionReading
 from insonate.plant.scenario import Behaviour, Scenario
 
 DISSOLVED_OXYGEN_PPM = 1.5  # degassed water of clinical systems stays below about 2 ppm
 CAVITATION_NOISE_DB = 0.8  # standard deviation of a band's power over its own baseline
+MOTION_NOISE_M = 0.05e-3  # navigators follow a head to about a tenth of a millimetre
 CAVITATION_SLOPE_DB = 30.0  # rise per unit of relative pressure above the threshold
 
 
@@ -69,6 +71,12 @@ def listen(
     return CavitationReading(
         subharmonic_db=float(sub), ultraharmonic_db=float(ultra), broadband_db=float(broad)
     )
+
+
+def read_motion(displacement_m: float, rng: np.random.Generator) -> MotionReading:
+    """Return what the navigator echoes say of a displacement."""
+    noise_m = MOTION_NOISE_M * rng.standard_normal()
+    return MotionReading(displacement_m=float(abs(displacement_m + noise_m)))
 
 
 def read_array(exposure: Exposure, rng: np.random.Generator) -> ArrayReading:

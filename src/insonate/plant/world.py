@@ -22,6 +22,7 @@ from insonate.events.documents import (
     Point,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading
 from insonate.heat.dose import DoseVariant, cem43
 from insonate.heat.model import ThermalState
 from insonate.heat.prediction import UnitResponse
@@ -32,6 +33,7 @@ from insonate.plant.periphery import (
     listen,
     read_array,
     read_cooling,
+    read_motion,
     voice,
     water_temperature,
 )
@@ -337,6 +339,13 @@ class World:
     def read_array(self) -> ArrayReading:
         """Return what the amplifiers report."""
         return read_array(self.exposure(), self._rng)
+
+    def take_references(self) -> None:
+        """Take the images that the head's motion is told from."""
+
+    def read_motion(self) -> MotionReading:
+        """Return how far the head lies from where the references saw it."""
+        return read_motion(0.0, self._rng)
 
     def read_model(self) -> ModelEstimate:
         """Return what the controller's model believes of skull, scalp and focus."""

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from insonate.control import AutomaticOperator, ControllerState, ControlSettings, step
+from insonate.core import RecordError
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events.documents import (
     ClockTick,
@@ -14,8 +15,10 @@ from insonate.events.documents import (
     PowerSet,
     Resteered,
     SonicationEnded,
+    StateChanged,
     TemperatureFrame,
 )
+from insonate.events.presence import OperatorPresent
 from insonate.plant import World
 from insonate.record import Recorder
 from insonate.session.progress import Progress
@@ -90,7 +93,7 @@ class Treatment:
 
     def _command(self, command: OperatorCommand) -> None:
         self._why = command.why
-        if command.verb is Verb.APPROVE:
+        if command.verb in {Verb.APPROVE, Verb.SONICATE}:
             self._observe(self._world.ask_patient(), Source.PATIENT)
         if command.verb in {Verb.APPROVE, Verb.SONICATE}:
             self._read_room()
@@ -148,32 +151,61 @@ class Treatment:
         self._observe(world.read_cavitation(), Source.COOLING)
         self._observe(world.read_array(), Source.ARRAY)
         self._observe(world.read_model(), Source.MODEL)
+        self._observe(world.read_motion(), Source.SCANNER)
+        self._observe(OperatorPresent(who=self._operator.who), Source.OPERATOR)
 
     # --- observation in, decisions out ---
 
     def _observe(
         self, payload: Observation, source: Source, arrays: Arrays | None = None
     ) -> None:
+        """Show one observation to the controller and do as it decides.
+
+        Power goes off before anything is written; everything else is done once it is recorded.
+        """
         now = self._world.time_s
-        event = self._recorder.append(payload, time_s=now, source=source, arrays=arrays or {})
         self.state, decisions = step(self.state, now, payload, self._settings)
+        self._switch_off(decisions)
+        try:
+            self._record(payload, source, arrays or {}, decisions)
+        except RecordError:
+            self._world.set_power(self._world.sonication, 0.0, None)
+            raise
+        if decisions or isinstance(payload, OperatorCommand):
+            self._last = decisions
+
+    def _switch_off(self, decisions: tuple[Decision, ...]) -> None:
+        for decision in decisions:
+            if isinstance(decision, PowerSet) and decision.power_w == 0.0:
+                self._world.set_power(decision.sonication, 0.0, None)
+
+    def _record(
+        self,
+        payload: Observation,
+        source: Source,
+        arrays: Arrays,
+        decisions: tuple[Decision, ...],
+    ) -> None:
+        """Write what was seen and what was decided, and act on each once it is kept."""
+        now = self._world.time_s
+        event = self._recorder.append(payload, time_s=now, source=source, arrays=arrays)
         for decision in decisions:
             self._recorder.append(
                 decision, time_s=now, source=Source.CONTROLLER, cause=event.sequence
             )
             self._act(decision)
-        if decisions or isinstance(payload, OperatorCommand):
-            self._last = decisions
 
     def _act(self, decision: Decision) -> None:
         match decision:
-            case PowerSet():
+            case PowerSet(power_w=power) if power > 0.0:
                 self._world.set_power(decision.sonication, decision.power_w, decision.off_at_s)
             case Resteered():
                 self._world.steer(decision.total_m)
             case SonicationEnded():
                 self._cooling_frames = FRAMES_AFTER
                 observe_truth(self._world, self._recorder, decision.sonication)
+            case StateChanged(after=State.BASELINE):
+                self._world.take_references()
             case _:
                 pass
 

@@ -20,6 +20,7 @@ from insonate.events.documents import (
     Resteered,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.plan import PEAK_GOALS_DEGC, Prescription, Sonication, Stage, Target
 
 AFFINE = (1e-3, 0.0, 0.0, 0.0, 0.0, 1e-3, 0.0, 0.0, 0.0, 0.0, 3e-3, 0.0, 0.0, 0.0, 0.0, 1.0)
@@ -107,10 +108,12 @@ class Bench:
         """Return what every channel shows now."""
         lag = max(0.0, self.power_w)
         return (
+            OperatorPresent(who="bench"),
             CoolingReading(water_degc=16.0, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0),
             CavitationReading(subharmonic_db=0.5, ultraharmonic_db=0.2, broadband_db=0.1),
             self.estimate(),
             ArrayReading(power_w=lag, faulty_elements=3, reflected_share=0.05),
+            MotionReading(displacement_m=0.05e-3),
             self.show(),
         )
 

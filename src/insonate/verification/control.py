@@ -14,7 +14,7 @@ import numpy as np
 from insonate.control import AutomaticOperator, ControllerState, ControlSettings, initial_state
 from insonate.control.step import step
 from insonate.control.table import TABLE, TRIGGERS, next_state
-from insonate.events import Decision, Observation, State, Verb
+from insonate.events import NEUROLOGICAL, Decision, Finding, Observation, Sedation, State, Verb
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,
@@ -30,6 +30,7 @@ from insonate.events.documents import (
     StateChanged,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading
 from insonate.plan import Stage
 from insonate.verification.bench import Bench, passing, prescription, treat
 from insonate.verification.check import Check, at_least, at_most
@@ -92,7 +93,9 @@ class Witness:
         confirmed = str(Verb.CONFIRM), "confirmed while held"
         if change.trigger in confirmed and self.review is not None and self.review.stage_done:
             self.done |= {self.review.stage}
-        if change.trigger == Verb.POSITION or change.after is State.PLANNED:
+        stopped = change.before is State.STOPPED and change.trigger == Verb.RESUME
+        moved = change.trigger in {str(Verb.POSITION), "head moved"}
+        if moved or stopped or change.after is State.PLANNED:
             self.done = frozenset()
 
     def _drive(self, time_s: float, told: PowerSet) -> None:
@@ -126,8 +129,10 @@ def _danger(observation: Observation, settings: ControlSettings) -> str:
             bad = (
                 skull > limits.skull_temperature.value or scalp > limits.scalp_temperature.value
             )
-        case PatientReport(stop_pressed=pressed, can_communicate=speaks):
-            bad = pressed or not speaks
+        case PatientReport(stop_pressed=pressed, can_communicate=speaks, finding=finding):
+            bad = pressed or not speaks or finding in NEUROLOGICAL
+        case MotionReading(displacement_m=moved):
+            bad = moved > settings.motion_m
         case OperatorCommand(verb=verb):
             bad = verb in {Verb.STOP, Verb.PAUSE, Verb.ABORT}
     return f"the latest {observation.kind} forbids it" if bad else ""
@@ -222,6 +227,9 @@ def _trouble(rng: np.random.Generator, bench: Bench) -> Observation:
         PatientReport(stop_pressed=True),
         PatientReport(can_communicate=False),
         PatientReport(symptom="dysarthria", severity="severe"),
+        PatientReport(finding=Finding.PARAESTHESIA, where="right hand"),
+        PatientReport(sedation=Sedation.MODERATE),
+        MotionReading(displacement_m=size * 1e-4),
         CoolingReading(water_degc=10.0 + size, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0),
         CoolingReading(water_degc=15.0, flow_l_per_min=size / 10.0, dissolved_oxygen_ppm=1.0),
         CavitationReading(subharmonic_db=0.0, ultraharmonic_db=0.0, broadband_db=size),
@@ -307,9 +315,10 @@ def _sonicating(bench: Bench, settings: ControlSettings) -> ControllerState:
         state, _ = step(state, 0.0, observation, settings)
     while state.state is not State.SONICATING:
         command = operator(state, (), 0.0)
-        state, decisions = step(state, 0.0, command or ClockTick(), settings)
-        for decision in decisions:
-            bench.obey(decision)
+        for observation in bench.readings() if command is None else (command,):
+            state, decisions = step(state, 0.0, observation, settings)
+            for decision in decisions:
+                bench.obey(decision)
     bench.advance(0.5)
     return state
 
