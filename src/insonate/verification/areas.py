@@ -43,7 +43,7 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+SLOW: dict[str, Checks] = {"field": born.slow_checks, "control": control.slow_checks}
 """Minutes to hours; run weekly and before a release."""
 
 

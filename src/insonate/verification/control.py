@@ -34,6 +34,7 @@ from insonate.events.presence import MotionReading
 from insonate.plan import Stage
 from insonate.verification.bench import Bench, passing, prescription, treat
 from insonate.verification.check import Check, at_least, at_most
+from insonate.verification.exploration import explore
 
 Step = Callable[
     [ControllerState, float, Observation, ControlSettings],
@@ -334,6 +335,7 @@ def checks() -> Iterator[Check]:
     yield at_most("control", "ways to power without an approval", reached, 0, "1", own)
     ends = sum(next_state(State.FINISHED, trigger) is not None for trigger in TRIGGERS)
     yield at_most("control", "ways out of finished", ends, 0, "1", own)
+    yield from _searched()
     yield at_most(
         "control", "violations in 2,000 random treatments", len(violations(2000)), 0, "1",
         "an independent witness: limits, order of stages, power off after every stop",
@@ -343,6 +345,27 @@ def checks() -> Iterator[Check]:
         "power off within 50 ms of the event",
     )  # fmt: skip
     yield from _treatment_checks()
+
+
+def _searched() -> Iterator[Check]:
+    """Yield what the search of all reachable reduced states finds."""
+    found, own = (
+        explore(),
+        "the controller itself, every move of operator, patient, sensors, faults",
+    )
+    unsafe, missed = len(found.unsafe), len(set(State) - found.reached)
+    yield at_most("control", "unsafe ways among all reachable states", unsafe, 0, "1", own)
+    yield at_least("control", "reduced states searched", found.states, 2000, "1", own)
+    yield at_most("control", "states that the search did not meet", missed, 0, "1", own)
+    yield at_least("control", "treat sonications met in the search", found.treated, 1, "1", own)
+
+
+def slow_checks() -> Iterator[Check]:
+    """Yield the checks that take minutes."""
+    yield at_most(
+        "control", "violations in 20,000 random treatments", len(violations(20_000, seed=11)), 0,
+        "1", "an independent witness: limits, order of stages, power off after every stop",
+    )  # fmt: skip
 
 
 def _treatment_checks() -> Iterator[Check]:
