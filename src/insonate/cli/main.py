@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from insonate.cli import options as opt
+from insonate.cli import record as record_commands
 from insonate.cli.output import (
     exit_codes,
     plain,
@@ -36,6 +37,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(record_commands.app, name="record")
 
 
 def _version(value: bool) -> None:

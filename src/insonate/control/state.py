@@ -344,6 +344,8 @@ class ControllerState:
     aborted: bool = False
     stopped: bool = False
     """The treatment was stopped and has not been resumed."""
+    loud_w: float | None = None
+    """Lowest power at which cavitation ended a sonication, W."""
     unreachable: str = ""
     """Why no further sonication can be proposed; empty while one can."""
     seen: Readings = field(default_factory=Readings)

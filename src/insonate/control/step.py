@@ -113,6 +113,9 @@ def _under_power(
         told = tuple(refusal.told() for refusal in no)
         worst = min(no, key=lambda r: _SEVERITY.index(r.guard.cause))
         ending = Ending(_REASONS[worst.guard.cause], worst.guard.name)
+        if any(refusal.guard.name == "cavitation" for refusal in no):
+            quietest = min(state.loud_w or math.inf, exposure.power_w)
+            state = replace(state, loud_w=quietest)
         state, decisions = go(state, worst.guard.cause, settings, ending)
         return state, (*told, *decisions)
     if state.time_s >= exposure.off_at_s - _EDGE_S:

@@ -399,6 +399,16 @@ class TruthCurve(Document):
     kind: Literal["truth_curve"] = "truth_curve"
 
 
+class HarmObserved(Document):
+    """A harm that really happened; known only in simulation."""
+
+    kind: Literal["harm_observed"] = "harm_observed"
+    harm: Literal["haemorrhage"]
+    sonication: int
+    at_s: float = unit("s")
+    sentence: str
+
+
 class LesionDescribed(Document):
     """The lesion at the end, by ``basis``: "measured" (thermometry) or "truth" (simulation).
 
@@ -459,6 +469,7 @@ Payload = Annotated[
     | WaitSet
     | TruthObserved
     | TruthCurve
+    | HarmObserved
     | LesionDescribed
     | SessionClosed,
     Field(discriminator="kind"),

@@ -28,6 +28,7 @@ from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
 from insonate.session.inputs import CaseSource, PlanSettings
 from insonate.session.measured import measured_lesion
+from insonate.session.practice import goals_of, practised
 from insonate.session.prepare import PreparedCase, prepare
 from insonate.session.progress import Progress, silent
 from insonate.session.rehearse import Ended, Treatment
@@ -41,7 +42,7 @@ from insonate.session.room import (
     require_room,
     set_report_aside,
 )
-from insonate.session.truths import record_curve, record_true_lesion
+from insonate.session.truths import record_curve, record_harm, record_true_lesion
 from insonate.session.world import build_world
 from insonate.thermometry import CLINICAL_3T, Protocol
 
@@ -149,11 +150,14 @@ def rehearse_plan(
     return open_record(folder)
 
 
-def control_settings(case: PreparedCase, frame_time_s: float) -> ControlSettings:
+def control_settings(
+    case: PreparedCase, frame_time_s: float, goals: dict[Stage, tuple[float, float]]
+) -> ControlSettings:
     """Return what the controller is told of a plan."""
     response = case.responses[Stage.TREAT]
     return ControlSettings(
         limits=case.treatment.limits,
+        goals=goals,
         frame_time_s=frame_time_s,
         durations_s={s.stage: s.duration_s for s in case.prescription.sonications},
         predicted_k_per_kj=response.focus_k_per_kj,
@@ -166,8 +170,9 @@ def _run(
 ) -> None:
     scenario = scenario_named(settings.scenario)
     progress("Rehearsing the treatment", 0.0, "drawing the patient")
+    case = practised(case, scenario)
     world, reality = build_world(case, scenario, settings.seed, protocol=settings.protocol)
-    control = control_settings(case, world.frame_s)
+    control = control_settings(case, world.frame_s, goals_of(scenario))
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
     ended = Treatment(world, recorder, state, control, progress).run()
@@ -222,6 +227,7 @@ def _words(reality: Reality) -> str:
 def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recorder) -> None:
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
+    record_harm(world, recorder)
     lesion = measured_lesion(world.believed_in_hindsight(), ended.frames)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)

@@ -21,6 +21,7 @@ from insonate.events.documents import (
 from insonate.events.presence import OperatorPresent
 from insonate.plant import World
 from insonate.record import Recorder
+from insonate.session.operators import ErringOperator
 from insonate.session.progress import Progress
 from insonate.session.truths import observe_truth
 
@@ -61,7 +62,7 @@ class Treatment:
     ) -> None:
         self._world, self._recorder, self._progress = world, recorder, progress
         self._settings = settings
-        self._operator = AutomaticOperator(settings)
+        self._operator = ErringOperator(AutomaticOperator(settings), world.scenario.mistakes)
         self.state = state
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
@@ -101,6 +102,7 @@ class Treatment:
 
     def _linger(self) -> None:
         self._world.wait(self._world.time_s + PATIENCE_STEP_S)
+        self._observe(self._world.ask_patient(), Source.PATIENT)
         self._read_room()
         self._observe(ClockTick(), Source.SESSION)
 
@@ -108,6 +110,7 @@ class Treatment:
 
     def _sonicate(self) -> None:
         finished = self._world.tick()
+        self._world.befall()
         self._patient()
         self._read_room()
         if finished is not None:
@@ -152,7 +155,8 @@ class Treatment:
         self._observe(world.read_array(), Source.ARRAY)
         self._observe(world.read_model(), Source.MODEL)
         self._observe(world.read_motion(), Source.SCANNER)
-        self._observe(OperatorPresent(who=self._operator.who), Source.OPERATOR)
+        if world.operator_holds():
+            self._observe(OperatorPresent(who=self._operator.who), Source.OPERATOR)
 
     # --- observation in, decisions out ---
 

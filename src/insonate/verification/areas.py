@@ -13,6 +13,7 @@ from insonate.verification import (
     partial_volume,
     record,
     report,
+    scenarios,
     skull,
     thermometry,
 )
@@ -43,7 +44,18 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks, "control": control.slow_checks}
+
+def _treated() -> Iterator[Check]:
+    """Yield the slow checks of the controller, every scenario included."""
+    yield from control.slow_checks()
+    yield from scenarios.slow_checks()
+
+
+SLOW: dict[str, Checks] = {
+    "field": born.slow_checks,
+    "control": _treated,
+    "record": record.slow_checks,
+}
 """Minutes to hours; run weekly and before a release."""
 
 
