@@ -1,11 +1,11 @@
-"""Who asks the controller for something in a rehearsal: the automatic operator, with mistakes."""
+"""Who asks the controller for something in a rehearsal: nobody, a person, or somebody who errs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from insonate.control import ControllerState
+from insonate.control import AutomaticOperator, ControllerState, ControlSettings
 from insonate.events import Decision
-from insonate.events.documents import OperatorCommand
+from insonate.events.documents import OperatorCommand, PatientReport
 from insonate.plant.incidents import Mistake
 
 
@@ -14,12 +14,38 @@ class Operator(Protocol):
 
     @property
     def who(self) -> str:
-        """A name for the record."""
+        """A pseudonym for the record."""
 
     def __call__(
         self, state: ControllerState, decisions: Sequence[Decision], time_s: float
     ) -> OperatorCommand | None:
         """Return the next command, or None where there is nothing to ask for now."""
+
+    def hear(self, report: PatientReport, state: ControllerState) -> OperatorCommand | None:
+        """Return what to do upon a word of the patient under power, or None to go on."""
+
+
+OperatorFor = Callable[[ControlSettings], Operator]
+"""Makes the operator of one treatment."""
+
+
+class Unattended:
+    """The automatic operator: what the patient says is answered by the guards alone."""
+
+    def __init__(self, settings: ControlSettings) -> None:
+        self._operator = AutomaticOperator(settings)
+        self.who = self._operator.who
+
+    def __call__(
+        self, state: ControllerState, decisions: Sequence[Decision], time_s: float
+    ) -> OperatorCommand | None:
+        """Return what the automatic operator asks for."""
+        return self._operator(state, decisions, time_s)
+
+    def hear(self, report: PatientReport, state: ControllerState) -> OperatorCommand | None:
+        """Go on: what must end a sonication ends it by itself."""
+        del report, state
+        return None
 
 
 class ErringOperator:
@@ -55,3 +81,7 @@ class ErringOperator:
         # A refusal of what was a mistake is no reason to give up.
         answer, self._mistaken = () if self._mistaken else decisions, False
         return self._operator(state, answer, time_s)
+
+    def hear(self, report: PatientReport, state: ControllerState) -> OperatorCommand | None:
+        """Return what the operator does upon a word of the patient."""
+        return self._operator.hear(report, state)

@@ -1,12 +1,12 @@
 """The time loop: observations to the controller, its decisions to the world, all to the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
-from insonate.control import AutomaticOperator, ControllerState, ControlSettings, step
+from insonate.control import ControllerState, ControlSettings, step
 from insonate.core import RecordError
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events.documents import (
@@ -21,8 +21,9 @@ from insonate.events.documents import (
 from insonate.events.presence import OperatorPresent
 from insonate.plant import World
 from insonate.record import Recorder
-from insonate.session.operators import ErringOperator
-from insonate.session.progress import Progress
+from insonate.session.operators import ErringOperator, OperatorFor, Unattended
+from insonate.session.pace import Pace
+from insonate.session.progress import Progress, silent
 from insonate.session.truths import observe_truth
 
 FRAMES_AFTER = 3
@@ -49,6 +50,15 @@ class Ended:
     """The operator's reason for the last command."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a treatment is run: who operates, how fast, and who is told how far it is."""
+
+    operator: OperatorFor = Unattended
+    pace: Pace = field(default_factory=Pace)
+    progress: Progress = silent
+
+
 class Treatment:
     """One rehearsal in motion. It is an object because time passes in it."""
 
@@ -58,11 +68,11 @@ class Treatment:
         recorder: Recorder,
         state: ControllerState,
         settings: ControlSettings,
-        progress: Progress,
+        how: "Manner",
     ) -> None:
-        self._world, self._recorder, self._progress = world, recorder, progress
-        self._settings = settings
-        self._operator = ErringOperator(AutomaticOperator(settings), world.scenario.mistakes)
+        self._world, self._recorder, self._progress = world, recorder, how.progress
+        self._settings, self._pace = settings, how.pace
+        self._operator = ErringOperator(how.operator(settings), world.scenario.mistakes)
         self.state = state
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
@@ -78,6 +88,7 @@ class Treatment:
                 self._watch_cooling()
             else:
                 self._go_on()
+            self._pace.keep(self._world.time_s)
         return Ended(self.state, tuple(self._frames), self._why)
 
     def _go_on(self) -> None:
@@ -134,8 +145,12 @@ class Treatment:
 
     def _patient(self) -> None:
         report = self._world.hear_patient()
-        if report is not None:
-            self._observe(report, Source.PATIENT)
+        if report is None:
+            return
+        self._observe(report, Source.PATIENT)
+        asked = self._operator.hear(report, self.state)
+        if asked is not None:
+            self._command(asked)
 
     # --- while it cools ---
 
