@@ -2,7 +2,7 @@
 
 Parts: ``latency`` (event → power off, frame → decision, a lost process), ``stateful`` (treatments
 drawn by hypothesis), ``record`` (killed writers, full disks), ``replay`` (rehearsals replayed),
-``speed`` (a whole rehearsal against its own clock). Without a part, all of them. Prints one JSON line for each figure, with cost and versions.
+``speed`` (a whole rehearsal against its own clock), ``decide`` (model-predictive estimate and PID). Without a part, all of them. Prints one JSON line for each figure, with cost and versions.
 """
 
 import argparse
@@ -105,12 +105,28 @@ def measured_speed(count: int) -> Iterator[Figure]:
         }
 
 
+def measured_deciding(count: int) -> Iterator[Figure]:
+    """Hottest focus, lesions and energy by the model-predictive estimate and by a PID."""
+    from insonate.control import ControlSettings  # noqa: PLC0415 - its own part
+    from insonate.verification.deciding import led  # noqa: PLC0415
+
+    for settings in (ControlSettings(), ControlSettings(regulator="pid")):
+        found = led(settings, count)
+        what = f"{settings.regulator}: hottest true focus"
+        yield {
+            **_figure(what, max(found.hottest_degc), 60.0, "degC", count),
+            "lesions": found.lesions,
+            "mean_energy_kj": float(np.mean(found.energy_j)) / 1e3,
+        }
+
+
 PARTS: dict[str, tuple[Callable[[int], Iterator[Figure]], int]] = {
     "latency": (measured_latency, 10_000),
     "stateful": (measured_stateful, 10_000),
     "record": (measured_record, 500),
     "replay": (measured_replay, 100),
     "speed": (measured_speed, 1),
+    "decide": (measured_deciding, 200),
 }
 """Each part and its usual count."""
 

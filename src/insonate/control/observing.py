@@ -111,6 +111,7 @@ def _exposed(
     before_degc = frame.baseline_degc if first else exposure.last_degc
     # The first frame may begin before the power does: its middle then says little about time.
     apart_s = max(mid_s - before_s, settings.frame_time_s / 2.0)
+    aim = settings.limits.focal_temperature.value - settings.goal_margin_k
     hotter = exposure.peak_degc is None or frame.peak_degc > exposure.peak_degc
     return replace(
         exposure if frame.focus_offset_m is None else _located(exposure, frame),
@@ -119,6 +120,7 @@ def _exposed(
         mid_s=mid_s,
         last_degc=frame.peak_degc,
         slope_k_per_s=(frame.peak_degc - before_degc) / apart_s,
+        error_ks=exposure.error_ks + (aim - frame.peak_degc) * apart_s,
         baseline_degc=frame.baseline_degc,
         peak_degc=frame.peak_degc if hotter else exposure.peak_degc,
         sigma_k=frame.sigma_k if hotter else exposure.sigma_k,

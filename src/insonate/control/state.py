@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from insonate.core import SettingsError
 from insonate.core.units import BODY_TEMPERATURE_DEGC
@@ -110,6 +111,8 @@ class ControlSettings:
         Power is multiplied by this when cavitation asks to reduce it.
     drive_lag_s
         The array's report may lag behind what it was told by this, s.
+    regulator
+        What lowers the power within a sonication: the model-predictive estimate, or a PID.
     drive_tolerance
         The array may report so much more power than it was told, 1.
     """
@@ -152,6 +155,7 @@ class ControlSettings:
     cavitation_factor: float = 0.7
     drive_lag_s: float = 1.0
     drive_tolerance: float = 0.1
+    regulator: Literal["predictive", "pid"] = "predictive"
 
     def __post_init__(self) -> None:
         faults = [*_not_positive(self), *_stage_faults(self)]
@@ -160,6 +164,8 @@ class ControlSettings:
                 f"The tolerance {self.tolerance_m} m is above the limit of the focus's offset, "
                 f"{self.limits.focus_offset.value} m; it may only be below."
             )
+        if self.regulator not in {"predictive", "pid"}:
+            faults.append(f"The regulator is '{self.regulator}'; it must be predictive or pid.")
         if not 0.0 < self.cavitation_factor < 1.0:
             faults.append(
                 f"The factor at cavitation is {self.cavitation_factor}; it must lie in 0-1."
@@ -258,6 +264,8 @@ class Exposure:
     mid_s: float = 0.0
     last_degc: float = 0.0
     slope_k_per_s: float = 0.0
+    error_ks: float = 0.0
+    """Integral of how far the peak lay below the focal cap less the margin, K s: for a PID."""
     baseline_degc: float | None = None
     peak_degc: float | None = None
     sigma_k: float = 0.0
@@ -280,6 +288,13 @@ class Efficiency:
     log_sigma: float
     measured: tuple[float, ...] = ()
     """K/kJ of each reviewed sonication, as measured."""
+    trend: float = 0.0
+    """Change of ln(K/kJ) from one sonication to the next, as it was seen to fall; never above 0."""
+
+    @property
+    def ahead(self) -> float:
+        """Mean of ln(K/kJ) that is expected of the next sonication."""
+        return self.log_mean + self.trend
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from insonate.control.guards import GUARDS, Refusal, refusals
 from insonate.control.look import Look
 from insonate.control.moves import Ending, go, nothing_to_void
 from insonate.control.observing import loudest_db, observe
+from insonate.control.pid import pid_power
 from insonate.control.regulator import goal_reached, lowered_power
 from insonate.control.review import Answer, to_cool
 from insonate.control.state import ControllerState, ControlSettings, Exposure
@@ -137,7 +138,8 @@ def _lowered(
     """
     power_w = exposure.power_w
     if isinstance(observation, TemperatureFrame):
-        power_w = lowered_power(exposure, settings)
+        lowers = pid_power if settings.regulator == "pid" else lowered_power
+        power_w = lowers(exposure, settings)
     if isinstance(observation, CavitationReading) and _loud(observation, settings):
         power_w *= settings.cavitation_factor
     if power_w >= exposure.power_w:

@@ -58,6 +58,8 @@ class Bench:
     offset_m: Point = (1.6e-3, -0.4e-3, 0.3e-3)
     skull_k_per_kj: float = 0.6
     noise_k: float = 0.3
+    fall: float = 1.0
+    """The efficiency of a sonication over that of the one before."""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(6))
     tau_s: float = 1.45
     skull_s: float = 70.0
@@ -72,6 +74,8 @@ class Bench:
     steered_m: Point = (0.0, 0.0, 0.0)
     frame: int = 0
     dose: float = 0.0
+    hottest_degc: float = BODY_DEGC
+    """The hottest that the focus has truly been."""
     middle_rise_k: float = 0.0
     """Rise in the middle of the latest tick: a frame shows about that."""
 
@@ -84,6 +88,7 @@ class Bench:
         if decision.power_w > 0.0 and self.power_w == 0.0:
             self.sonication, self.started_s = decision.sonication, self.time_s
             self.frame, self.dose, self.rise_k = 0, 0.0, 0.0
+            self.k_per_w *= self.fall if decision.sonication > 1 else 1.0
         self.power_w, self.off_at_s = decision.power_w, decision.off_at_s
 
     def advance(self, by_s: float) -> None:
@@ -100,6 +105,7 @@ class Bench:
             self.skull_rise_k += self.skull_k_per_kj * self.power_w * by_s * 1e-3
         else:
             self.rise_k *= math.exp(-by_s / 8.0)
+        self.hottest_degc = max(self.hottest_degc, BODY_DEGC + self.rise_k)
         self.middle_rise_k = (before_k + self.rise_k) / 2.0
         degc = BODY_DEGC + self.rise_k
         self.dose += (0.5 if degc >= 43.0 else 0.25) ** (43.0 - degc) * by_s / 60.0

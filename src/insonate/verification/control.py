@@ -33,6 +33,7 @@ from insonate.events.presence import MotionReading
 from insonate.plan import Stage
 from insonate.verification.bench import Bench, passing, prescription, treat
 from insonate.verification.check import Check, at_least, at_most
+from insonate.verification.deciding import drawn_predictions, led
 from insonate.verification.exploration import explore
 from insonate.verification.latency import frame_latencies, p99_ms, stop_latencies
 
@@ -320,6 +321,7 @@ def checks() -> Iterator[Check]:
         "control", "event to power off, 99th percentile", p99_ms(stop_latencies(550)), 50.0,
         "ms", "eleven kinds of events; recorded after the power is off",
     )  # fmt: skip
+    yield from _decided()
     yield from _treatment_checks()
 
 
@@ -334,6 +336,23 @@ def _searched() -> Iterator[Check]:
     yield at_least("control", "reduced states searched", found.states, 2000, "1", own)
     yield at_most("control", "states that the search did not meet", missed, 0, "1", own)
     yield at_least("control", "treat sonications met in the search", found.treated, 1, "1", own)
+
+
+def _decided() -> Iterator[Check]:
+    """Yield how well powers are predicted and decided."""
+    own = "benches whose efficiency differs by a factor and falls by up to 20 % a sonication"
+    found = drawn_predictions(40)
+    within = float(np.mean([p.within for p in found]))
+    yield at_least(
+        "control", "measured peaks within the predicted 90 % band", within, 0.9, "1", own
+    )
+    error = float(np.sqrt(np.mean([(p.peak - p.measured) ** 2 for p in found])))
+    yield at_most(
+        "control", "predicted against measured peak, root mean square", error, 3.0, "K", own
+    )
+    hottest = max(led(ControlSettings(), 20).hottest_degc)
+    own = "benches that heat up to 1.3 times as well from one sonication to the next"
+    yield at_most("control", "hottest true focus where it heats better than predicted", hottest, 60.0, "degC", own)  # fmt: skip
 
 
 def slow_checks() -> Iterator[Check]:
