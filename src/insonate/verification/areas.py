@@ -6,6 +6,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     born,
     control,
+    exposure,
     field,
     head,
     heat,
@@ -15,6 +16,7 @@ from insonate.verification import (
     report,
     scenarios,
     skull,
+    solid_slab,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -24,6 +26,8 @@ def _sound() -> Iterator[Check]:
     """Yield the checks of both acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from exposure.checks()
+    yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:
