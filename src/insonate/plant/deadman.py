@@ -11,8 +11,8 @@ import select
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-SILENCE_S = 0.04
-"""The drive goes off after so long without a word: half of it is left of 50 ms for the system."""
+SILENCE_S = 0.03
+"""The drive goes off after so long without a word: the rest of 50 ms is left to the system."""
 
 
 @dataclass(frozen=True)
