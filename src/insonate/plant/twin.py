@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from insonate.core import Tissue
 from insonate.events.documents import Point
 from insonate.heat.advance import advance
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
 from insonate.heat.prediction import UnitResponse
+from insonate.heat.readout import hottest_near
 from insonate.planner.heating import Heating
 
 FOCUS_RADIUS_M = 5e-3  # the focal spot and its neighbourhood, as wide as thermometry looks
@@ -51,7 +51,6 @@ class Twin:
         self._heating_at = heating_at
         self._rest = state
         self.heating = heating_at((0.0, 0.0, 0.0))
-        self._near = _near_focus(model)
 
     @property
     def source(self) -> HeatSource:
@@ -86,8 +85,8 @@ class Twin:
         return Twin(self.model, self._rest, self._heating_at)
 
     def focus_degc(self, state: ThermalState) -> float:
-        """Return the hottest cell near the focus in one of the model's states, °C."""
-        return float(state.fine_degc.ravel()[self._near].max())
+        """Return the highest temperature near the focus in one of the model's states, °C."""
+        return hottest_near(self.model, state.fine_degc, FOCUS_RADIUS_M)[0]
 
     def warmth(self) -> Warmth:
         """Return the hottest of each tissue now."""
@@ -128,9 +127,3 @@ def forecast_k_per_kj(
         return float(per_kj.max(initial=0.0))
     energy_kj = float(((limit_degc - now[heated]) / per_kj[heated]).min())
     return room / energy_kj
-
-
-def _near_focus(model: ThermalModel) -> NDArray[np.int64]:
-    """Return the flat indices of the fine cells near the planned focus."""
-    distance = np.linalg.norm(model.fine_grid.points() - model.focus_m, axis=-1)
-    return np.flatnonzero(distance < FOCUS_RADIUS_M)
