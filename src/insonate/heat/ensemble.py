@@ -181,7 +181,7 @@ def predict_members(  # noqa: PLR0913 - a head, how warm, what heats, who, what 
     sonication: Sonication,
     *,
     spread: Spread | None = None,
-    half_width_m: float = 12e-3,
+    half_width_m: float = 9e-3,
 ) -> Prediction:
     """Predict one sonication for every member.
 

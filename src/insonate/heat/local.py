@@ -2,7 +2,7 @@
 
 A cube cut out of the fine grid whose outermost faces conduct to body temperature. It knows
 nothing of skull and scalp and forgets what is farther than its half width; within a sonication
-and a few seconds after it, that is nothing (12 mm is diffused across in 17 minutes).
+and a few seconds after it, that is nothing (9 mm is diffused across in ten minutes).
 """
 
 from dataclasses import dataclass, replace
@@ -64,7 +64,7 @@ class LocalRun:
 
 
 def neighbourhood(
-    model: ThermalModel, state: ThermalState, source: HeatSource, half_width_m: float = 12e-3
+    model: ThermalModel, state: ThermalState, source: HeatSource, half_width_m: float = 9e-3
 ) -> Neighbourhood:
     """Cut out the cells within ``half_width_m`` of the focus, along each axis.
 

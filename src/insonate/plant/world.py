@@ -78,6 +78,7 @@ class Step:
     power_w: float
     water_degc: float
     sonication: int
+    flow_l_per_min: float
 
 
 @dataclass
@@ -201,7 +202,7 @@ class World:
             wanted = self._factors.get(step.sonication, scale) if step.power_w > 0 else scale
             twin.calibrate(wanted / scale)
             scale = wanted
-            twin.run(step.duration_s, step.power_w, step.water_degc)
+            twin.run(step.duration_s, step.power_w, step.water_degc, step.flow_l_per_min)
         return twin
 
     # --- time ---
@@ -266,10 +267,10 @@ class World:
             rest_s = self.time_s + step_s - self._off_at_s
             self._pass(step_s - rest_s)
             step_s = rest_s
-        water = self.water_degc()
-        self.truth.run(step_s, self.power_w, water)
-        self.belief.run(step_s, self.power_w, water)
-        self._remember(Step(step_s, self.power_w, water, self.sonication))
+        water, flow = water_temperature(self.scenario, self.time_s), self.flow_l_per_min()
+        self.truth.run(step_s, self.power_w, water, flow)
+        self.belief.run(step_s, self.power_w, water, flow)
+        self._remember(Step(step_s, self.power_w, water, self.sonication, flow))
         self.time_s += step_s
         if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
             self.time_s, self.power_w, self._off_at_s = self._off_at_s, 0.0, None
@@ -279,7 +280,11 @@ class World:
         """Keep the step for hindsight, joined to the one before where nothing changed."""
         if self._history:
             last = self._history[-1]
-            same = (last.power_w, last.sonication) == (step.power_w, step.sonication)
+            same = (last.power_w, last.sonication, last.flow_l_per_min) == (
+                step.power_w,
+                step.sonication,
+                step.flow_l_per_min,
+            )
             if same and abs(last.water_degc - step.water_degc) < SAME_WATER_K:
                 joined = last.duration_s + step.duration_s
                 self._history[-1] = replace(last, duration_s=joined)
@@ -314,8 +319,13 @@ class World:
             self._seen = (measured, believed)
 
     def water_degc(self) -> float:
-        """Return the true temperature of the water now, °C."""
-        return water_temperature(self.scenario, self.time_s)
+        """Return the true temperature of the water round the head now, °C."""
+        warmed = self.truth.water_degc
+        return water_temperature(self.scenario, self.time_s) if warmed is None else warmed
+
+    def flow_l_per_min(self) -> float:
+        """Return the true flow of the water now, L/min."""
+        return self.scenario.water_flow_l_per_min
 
     def exposure(self) -> Exposure:
         """Return the sonication as the periphery feels it."""
