@@ -189,6 +189,21 @@ class World:
             self._calibration = self._factors[self.sonication] = wanted
         self._seen = None
 
+    def learnt(self) -> dict[int, float]:
+        """Return for each sonication that was measured its rise over the plan's expectation."""
+        self.calibrate()
+        return dict(self._factors)
+
+    def driven(self) -> dict[int, tuple[float, float]]:
+        """Return mean power (W) and duration (s) of each sonication."""
+        found: dict[int, tuple[float, float]] = {}
+        for step in self._history:
+            if step.power_w > 0:
+                energy, time = found.get(step.sonication, (0.0, 0.0))
+                energy += step.power_w * step.duration_s
+                found[step.sonication] = (energy, time + step.duration_s)
+        return {number: (energy / time, time) for number, (energy, time) in found.items()}
+
     def believed_in_hindsight(self) -> Twin:
         """Return the model run again over the session, each sonication with its own calibration.
 
