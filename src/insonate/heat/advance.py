@@ -110,12 +110,15 @@ class Course:
     ----------
     model, state
         The head, and how warm it is at the start; neither is changed.
+    book
+        Whether it is written down where the heat goes (``ThermalState.energy``); without, a
+        course takes a fifth less time.
     """
 
-    def __init__(self, model: ThermalModel, state: ThermalState) -> None:
+    def __init__(self, model: ThermalModel, state: ThermalState, *, book: bool = True) -> None:
         self.model = model
         self.time_s = state.time_s
-        self._simulation = Simulation(model, state.coarse_degc, state.fine_degc)
+        self._simulation = Simulation(model, state.coarse_degc, state.fine_degc, book=book)
         self._simulation.energy = state.energy
         self._rule = model.options.dose_variant.rule
         self._coarse = (state.coarse_dose.copy(), state.coarse_peak_degc.copy())

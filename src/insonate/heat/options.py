@@ -53,7 +53,7 @@ class ThermalOptions:
     cooling_step_s: float = 60.0
     first_step_s: float = 0.2
     step_tolerance_k: float = 0.02
-    error_tolerance_k: float = 0.01
+    error_tolerance_k: float = 0.02
     dose_variant: DoseVariant = DoseVariant.SAPARETO
 
     def __post_init__(self) -> None:

@@ -120,10 +120,17 @@ class Simulation:
         The head.
     coarse_degc, fine_degc
         How warm it is at the start, °C; without ``fine_degc`` the coarse grid runs alone.
+    book
+        Whether what blood and water carry off is summed at every stage (a fifth of the time).
     """
 
     def __init__(
-        self, model: ThermalModel, coarse_degc: Field, fine_degc: Field | None = None
+        self,
+        model: ThermalModel,
+        coarse_degc: Field,
+        fine_degc: Field | None = None,
+        *,
+        book: bool = True,
     ) -> None:
         self.model = model
         self.energy = Energy()
@@ -140,10 +147,12 @@ class Simulation:
         if self.fine is not None:
             self._exchanged = (Register(flow_into(model.coarse, model.region)),)
         coarse, fine = self._losses
-        self._lost = (
-            Register(lambda field: coarse.flows(field, self._water)),
-            Register(lambda field: fine.flows(field, self._water)),
-        )
+        self._lost: tuple[tuple[Register, ...], tuple[Register, ...]] = ((), ())
+        if book:
+            self._lost = (
+                (Register(lambda field: coarse.flows(field, self._water)),),
+                (Register(lambda field: fine.flows(field, self._water)),),
+            )
         self._inflow = Inflow(model.fine, model.coarse, model.ratio)
         self._absorbed_w = 0.0
         self._restrict()
@@ -184,11 +193,11 @@ class Simulation:
         self.coarse.evaluate(power)
         while remaining > 1e-9 * max(duration, 1.0):
             step = pacers[0].next(remaining)
-            old = self.coarse.step(step, power, registers=(*self._exchanged, self._lost[0]))
+            old = self.coarse.step(step, power, registers=self._exchanged + self._lost[0])
             if after_step is not None:
                 after_step(self.coarse, old, step)
             self._run_fine(step, power, pacers[1], after_step)
-            self.energy = self.energy.plus(0.0, self._lost[0].total)
+            self._enter(self._lost[0])
             self.coarse.evaluate(power)
             self._learn(pacers[0], self.coarse, old, step, self._judged[0])
             remaining -= step
@@ -207,8 +216,8 @@ class Simulation:
         while done < duration * (1 - 1e-9):
             step = pacer.next(duration - done)
             inflow.during(done / duration, step / duration)
-            old = fine.step(step, power, inflow, (self._lost[1],))
-            self.energy = self.energy.plus(0.0, self._lost[1].total)
+            old = fine.step(step, power, inflow, self._lost[1])
+            self._enter(self._lost[1])
             done += step
             inflow.during(done / duration, 0.0)
             fine.evaluate(power, inflow)
@@ -216,6 +225,11 @@ class Simulation:
             if after_step is not None:
                 after_step(fine, old, step)
         self._restrict()
+
+    def _enter(self, lost: tuple[Register, ...]) -> None:
+        """Enter into the book what one grid has lost in its last step."""
+        for register in lost:
+            self.energy = self.energy.plus(0.0, register.total)
 
     @staticmethod
     def _learn(
