@@ -59,8 +59,13 @@ def time_order(
 
 def source_space_order() -> float:
     """Observed order in space of the peak's surroundings: a Gaussian source, 8 s, three grids."""
+    return _order(source_space_errors())
+
+
+def source_space_errors() -> dict[float, float]:
+    """Root mean square error (K) by the spacing (mm)."""
     source = GaussianSource(peak=1.0e7, width_m=3e-3)
-    errors = []
+    errors = {}
     for h in (2e-3, 1e-3, 0.5e-3):
         n = round(24e-3 / h)
         options = ThermalOptions(
@@ -78,8 +83,14 @@ def source_space_order() -> float:
         exact = bioheat.gaussian_rise(_BRAIN, source, line, 8.0)
         found = state.coarse_degc[near] - BODY_TEMPERATURE_DEGC
         error = found - CubicSpline(line, exact)(distance[near])
-        errors.append(float(np.sqrt((error**2).mean())))
-    return float(np.log2(errors[-2] / errors[-1]))
+        errors[1e3 * h] = float(np.sqrt((error**2).mean()))
+    return errors
+
+
+def _order(errors: dict[float, float]) -> float:
+    """Return the order from the last two of errors whose steps are halved."""
+    *_, before, last = errors.values()
+    return float(np.log2(before / last))
 
 
 def joint_order(kind: type[Simulation] = Simulation) -> float:
@@ -88,8 +99,13 @@ def joint_order(kind: type[Simulation] = Simulation) -> float:
     A Gaussian source beside the boundary between the grids. (At fixed cells the two grids differ
     by what the coarse one gets wrong within a step, an error that falls as τ h².)
     """
+    return _order(joint_errors(kind))
+
+
+def joint_errors(kind: type[Simulation] = Simulation) -> dict[float, float]:
+    """Root mean square error (K) of the fine grid by the spacing (mm) of the coarse one."""
     source = GaussianSource(1.0e7, 3e-3)
-    errors = []
+    errors = {}
     for h in (2e-3, 1e-3):
         model = build_thermal_model(
             thermal_subjects.brain_block(round(48e-3 / h), h), np.zeros(3),
@@ -103,25 +119,30 @@ def joint_order(kind: type[Simulation] = Simulation) -> float:
         distance = np.linalg.norm(model.fine_grid.points() - middle, axis=-1)
         line = np.linspace(0.0, 20e-3, 400)
         exact = CubicSpline(line, bioheat.gaussian_rise(_BRAIN, source, line, 16.0))(distance)
-        errors.append(float(np.sqrt(((found - exact) ** 2).mean())))
-    return float(np.log2(errors[0] / errors[1]))
+        errors[1e3 * h] = float(np.sqrt(((found - exact) ** 2).mean()))
+    return errors
 
 
 def source_time_order() -> float:
     """Observed order in time under a Gaussian source: 8 s in 4, 8 and 128 steps on one grid."""
+    return _order(source_time_errors())
+
+
+def source_time_errors() -> dict[float, float]:
+    """Root mean square error (K) by the step (s), against 128 steps on the same grid."""
     lattice = _cube(24, build_lattice)
     axes = [axis / 3e-3 for axis in lattice.grid.axes()]
     x, y, z = (np.exp(-0.5 * axis**2) for axis in axes)
     heat = frozen(1e7 * x[:, None, None] * y[:, None] * z, np.float32)
-    ends = []
-    for count in (4, 8, 128):
+    ends = {}
+    for count in (2, 4, 8, 128):
         stepper = Stepper(lattice, np.zeros(lattice.grid.shape, np.float32), heat)
         for _ in range(count):
             stepper.evaluate(1.0)
             stepper.step(8.0 / count, 1.0)
-        ends.append(stepper.rise.copy())
-    errors = [float(np.sqrt(((end - ends[-1]) ** 2).mean())) for end in ends[:-1]]
-    return float(np.log2(errors[0] / errors[1]))
+        ends[8.0 / count] = stepper.rise.copy()
+    *steps, finest = ends
+    return {s: float(np.sqrt(((ends[s] - ends[finest]) ** 2).mean())) for s in steps}
 
 
 def _in_steps(
