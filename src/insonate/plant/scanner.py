@@ -15,12 +15,13 @@ from insonate.heat.model import ThermalModel, ThermalState
 from insonate.heat.readout import temperature_at
 from insonate.thermometry import Protocol, SliceGeometry, acquire, measure_focus, reconstruct
 from insonate.thermometry.anatomy import SliceAnatomy, regions_of, slice_anatomy
+from insonate.thermometry.baseline import Baseline, average_baselines
 from insonate.thermometry.dose import DoseMap, accumulate_dose
 from insonate.thermometry.frame import FrameContext, Measured, to_frame
 from insonate.thermometry.geometry import Orientation
-from insonate.thermometry.reconstruct import Baseline, Thermogram, average_baselines
 from insonate.thermometry.regions import Regions
 from insonate.thermometry.spot import off_resonance_map
+from insonate.thermometry.thermogram import Thermogram
 
 REFERENCES = 4  # images averaged before each sonication; σ falls by √(1 + 1/4) against one
 SUBSAMPLES = 2  # sub-voxel cells along each axis: partial volume of a spot of two voxels

@@ -17,8 +17,8 @@ from insonate.core import SettingsError
 from insonate.core.arrays import BoolArray, FloatArray, frozen
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.protocol import Protocol
-from insonate.thermometry.reconstruct import Thermogram
 from insonate.thermometry.spot import Spot, displacement_pixels, fit_spot
+from insonate.thermometry.thermogram import Thermogram
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,15 @@ from insonate.thermometry import (
     reconstruct,
 )
 from insonate.thermometry.anatomy import regions_of
+from insonate.thermometry.baseline import Baseline, average_baselines
 from insonate.thermometry.dose import DoseMap
 from insonate.thermometry.focus import FocusMeasurement
 from insonate.thermometry.geometry import Orientation, SliceGeometry
-from insonate.thermometry.reconstruct import (
-    Baseline,
-    Reconstruction,
-    Thermogram,
-    average_baselines,
-)
+from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.regions import Regions
 from insonate.thermometry.spot import off_resonance_map
 from insonate.thermometry.susceptibility import dipole_field
+from insonate.thermometry.thermogram import Thermogram
 from insonate.verification.check import Check, at_most
 from insonate.verification.thermal_slice import (
     CENTRE_M,
