@@ -8,6 +8,7 @@ import pytest
 from insonate.thermometry import accumulate_dose, acquire, measure_focus, reconstruct
 from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.susceptibility import dipole_field
+from insonate.verification import artefacts
 from insonate.verification import thermometry as subject
 from insonate.verification.thermal_slice import small_protocol
 
@@ -128,3 +129,32 @@ def test_the_air_sphere_rejects_a_field_along_another_axis_and_the_sign():
 
     assert subject.air_sphere_error(across) > 0.5
     assert subject.air_sphere_error(lambda c, s: -dipole_field(c, s)) > 0.5
+
+
+def test_every_artefact_is_seen_and_a_naive_method_fails():
+    checks = list(artefacts.artefact_checks())
+    assert len(checks) == 2 * len(artefacts.ARTEFACTS)
+    assert [c for c in checks if not c.passed] == []
+
+
+def test_the_artefacts_reject_our_own_method_switched_off(monkeypatch):
+    """Without motion, masks or unwrapping ours is the naive method, and its row fails."""
+
+    def still(*args, options, **more):
+        return reconstruct(*args, options=replace(options, motion=None), **more)
+
+    monkeypatch.setattr(artefacts, "reconstruct", still)
+    assert artefacts.motion().ours > 0.5
+
+    def forgetful(*args, previous=None, **more):
+        return reconstruct(*args, **more)
+
+    monkeypatch.setattr(artefacts, "reconstruct", forgetful)
+    assert artefacts.wraps().ours > 5.0
+
+
+def test_the_moving_series_rejects_a_reconstruction_that_takes_the_head_for_still():
+    assert (
+        not subject.drifting_series(Reconstruction(motion=None), moving=True).focus_bias_k
+        <= 0.3
+    )

@@ -33,7 +33,7 @@ from insonate.thermometry.regions import Regions, ring_of
 
 NODE_VOXELS = 6
 """Distance of the nodes; fields that turn faster are not smooth."""
-LENGTH_VOXELS = 12.0
+LENGTH_VOXELS = 6.0
 """ℓ: structure of the drift that is narrower is left to the heat."""
 _MOST_NODES = 6000
 _MAD_TO_SIGMA = 1.482602218505602

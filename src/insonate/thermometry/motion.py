@@ -18,12 +18,12 @@ from insonate.thermometry.motion_kernels import halved, resampled, seen_at
 FACTORS = (8, 4, 2)
 """Blocks that magnitudes are averaged over, the coarsest first; each is half of the one before."""
 
-_USUAL_VOXELS, _USUAL_RAD = 2.0, 0.02
+_USUAL_VOXELS, _USUAL_RAD = 2.0, 0.05
 """Setting: how far awake heads in a frame move between frames. A round head does not say how it has turned:
 what the pictures leave open is taken to be of this size."""
 _ALIKE = 100.0
 """Setting: places of a picture that err together, so that many of them count as one."""
-_STEPS = 6
+_STEPS = 8
 _SETTLED = 2e-3  # blocks
 _SMALLEST = 8  # blocks along each axis
 _SHARE = 0.3  # of tissue in a block that counts: the edges say most of a motion
@@ -169,32 +169,46 @@ def estimate_motion(references: Pyramid, magnitude: NDArray[np.float32]) -> Moti
     images = [np.ascontiguousarray(magnitude)]
     for _ in FACTORS:
         images.append(halved(images[-1]))
-    found, misfit = np.zeros(3), 0.0
+    found, left = np.zeros(3), np.zeros(1)
     for level in references.levels:
         size = np.array([level.factor, level.factor, 1.0])
         image = images[int(level.factor).bit_length() - 1]
-        found, misfit = _refined(level, image, found / size)
+        found, left = _refined(level, image, found / size)
         found = found * size
-    return Motion((float(found[0]), float(found[1])), float(found[2]), misfit)
+    believed = _believed(references.levels[-1], found, left)
+    misfit = np.linalg.norm(left) / max(
+        float(np.linalg.norm(references.levels[-1].wanted)), 1e-30
+    )
+    return Motion((float(believed[0]), float(believed[1])), float(believed[2]), float(misfit))
 
 
 def _refined(
     level: _Level, image: NDArray[np.float32], start: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gauss-Newton at one level: ∂M₀/∂(d, θ) stays, the picture is moved back each time."""
     p, seen, left = start, np.empty(level.at.size), level.wanted
     norm = float(level.wanted @ level.wanted)
-    stiff = _ALIKE / np.array([_USUAL_VOXELS / level.factor] * 2 + [_USUAL_RAD]) ** 2
     for _ in range(_STEPS):
         seen_at(image, level.at, (p[0], p[1], p[2]), seen)
         # The scale of a series may change; it is no motion.
         left = seen * (norm / max(float(seen @ level.wanted), 1e-30)) - level.wanted
-        trust = stiff * float(left @ left) / left.size
-        step = np.linalg.solve(level.normal + np.diag(trust), level.slope @ left - trust * p)
+        step = np.linalg.solve(level.normal, level.slope @ left)
         p = p + step
         if np.abs(step[:2]).max() < _SETTLED and abs(step[2]) * image.shape[0] / 2 < _SETTLED:
             break
-    return p, float(np.sqrt(left @ left / max(norm, 1e-30)))
+    return p, left
+
+
+def _believed(
+    level: _Level, found: NDArray[np.float64], left: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weigh a motion that was found against what is usual, by what the picture leaves open."""
+    size = np.array([level.factor, level.factor, 1.0])
+    usual = np.array([_USUAL_VOXELS, _USUAL_VOXELS, _USUAL_RAD]) / size
+    trust = _ALIKE * float(left @ left) / left.size / usual**2
+    p = np.linalg.solve(level.normal + np.diag(trust), level.normal @ (found / size))
+    believed: NDArray[np.float64] = p * size
+    return believed
 
 
 def undone(image: NDArray[np.complex64], motion: Motion) -> NDArray[np.complex64]:

@@ -24,7 +24,7 @@ from insonate.thermometry.regions import MINIMUM_COLD_VOXELS, Regions, ring_of
 RING_VOXELS = 9.0
 """Width of the ring."""
 _ORDERS = (1, 2, 4, 6)
-_LENGTH = 18.0  # voxels: what the polynomial leaves is continued more stiffly than a drift
+_LENGTH = 12.0  # voxels: what the polynomial leaves is continued more stiffly than a drift
 
 
 def powers(order: int) -> list[tuple[int, int]]:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from insonate.core import SettingsError
 from insonate.verification import (
+    artefacts,
     born,
     control,
     field,
+    frame_time,
     head,
     heat,
     images,
@@ -26,8 +28,10 @@ def _sound() -> Iterator[Check]:
 
 
 def _eye() -> Iterator[Check]:
-    """Yield the checks of thermometry, partial volume included."""
+    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
     yield from thermometry.checks()
+    yield from artefacts.artefact_checks()
+    yield from frame_time.frame_time_checks()
     yield from partial_volume.checks()
 
 
