@@ -76,8 +76,8 @@ class Bank:
         Shape (m + n,).
     """
 
-    rates: FloatArray
-    widths: FloatArray
+    rates: NDArray[np.float64]
+    widths: NDArray[np.float64]
     log_prior: FloatArray
 
 
@@ -299,7 +299,8 @@ def dose_interval(
         dose = cem43(times[within], np.clip(curves.T, 0.0, 100.0), variant)
         weight = (course.weights[place][:, None] * (shares / shares.sum())).ravel()
         found[:, place] = _quantiles(dose, weight, bounds)
-    return DoseInterval(*(frozen(row) for row in found), credible)
+    low, median, high = (frozen(row) for row in found)
+    return DoseInterval(low, median, high, credible)
 
 
 def _quantiles(values: FloatArray, weights: FloatArray, bounds: list[float]) -> FloatArray:

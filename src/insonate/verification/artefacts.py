@@ -180,7 +180,8 @@ def water() -> Artefact:
 def wraps() -> Artefact:
     """Return the error at the hottest voxel of a spot of 45 K; naive: each frame by itself."""
     s = subject()
-    previous, last = None, None
+    last = s.see(0)
+    previous = reconstruct(s.base, last, s.protocol, regions=s.regions)
     truth = float(s.kelvin.reshape(80, 2, 72, 2, 3).mean(axis=(1, 3, 4)).max()) / 18.0
     for peak in (12.0, 24.0, 36.0, 45.0):
         last = replace(s, kelvin=s.kelvin * peak / 18.0).see(int(peak))

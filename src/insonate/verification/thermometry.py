@@ -24,7 +24,7 @@ from insonate.thermometry.anatomy import regions_of
 from insonate.thermometry.baseline import Baseline, average_baselines
 from insonate.thermometry.dose import DoseMap
 from insonate.thermometry.focus import FocusMeasurement
-from insonate.thermometry.geometry import Orientation, SliceGeometry
+from insonate.thermometry.geometry import Orientation
 from insonate.thermometry.motion import STILL_PIXELS
 from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.regions import Regions
