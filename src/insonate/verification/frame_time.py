@@ -53,7 +53,7 @@ def true_dose() -> float:
 def frame_mean(start_s: float, end_s: float) -> float:
     """Return the mean of the rise over a frame, K."""
     step = (end_s - start_s) / 400
-    middles: NDArray[np.float64] = start_s + step * (np.arange(400) + 0.5)
+    middles = np.linspace(start_s + 0.5 * step, end_s - 0.5 * step, 400)
     return float(true_rise(middles).mean())
 
 
