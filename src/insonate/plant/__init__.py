@@ -1,6 +1,6 @@
 """The simulated patient, scanner, array, cooling and cavitation behind control's ports."""
 
-from insonate.plant.scanner import VirtualScanner
+from insonate.plant.scanner import ScannerSettings, VirtualScanner
 from insonate.plant.scenario import (
     SCENARIOS,
     Reality,
@@ -16,6 +16,7 @@ __all__ = [
     "SCENARIOS",
     "Forecast",
     "Reality",
+    "ScannerSettings",
     "Scenario",
     "Twin",
     "VirtualScanner",

@@ -16,6 +16,7 @@ from insonate.planner.heating import Beam, Heating, heating
 from insonate.plant import (
     Forecast,
     Reality,
+    ScannerSettings,
     Scenario,
     Twin,
     VirtualScanner,
@@ -61,7 +62,7 @@ def build_world(
         case.mr,
         case.target.point,
         replace(protocol, snr=scenario.signal_to_noise),
-        scenario.field_drift_ppm_per_min,
+        ScannerSettings(drift_ppm_per_min=scenario.field_drift_ppm_per_min),
         images,
     )
     limits = case.treatment.limits

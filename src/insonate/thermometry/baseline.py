@@ -39,7 +39,7 @@ class Baseline:
     count
         How many there are, N.
     library
-        Shape (N, nx, ny), complex64: each of them, turned to the phase of the first.
+        Shape (N, nx, ny), complex64: each of them, turned to the phase of the last.
     coils
         Shape (coils, nx, ny), complex64: their mean in each coil; None with one coil.
     """
@@ -89,8 +89,9 @@ def average_baselines(images: ArrayLike, protocol: Protocol) -> Baseline:
             f"References have shape {shape} with n from 1 to {LARGEST_LIBRARY}, not {stack.shape}."
         )
     checked = [complex_image(image, protocol, "A reference image") for image in stack]
-    # A shift of the centre frequency between references must not make them cancel.
-    turned = np.stack([image * _phasor_to(checked[0], image) for image in checked])
+    # A shift of the centre frequency between references must not make them cancel; the last
+    # is the nearest in time to the frames.
+    turned = np.stack([image * _phasor_to(checked[-1], image) for image in checked])
     mean = np.mean(turned, axis=0)
     if one == 2:
         return Baseline(frozen(mean, np.complex64), len(turned), frozen(turned, np.complex64))
@@ -101,8 +102,8 @@ def average_baselines(images: ArrayLike, protocol: Protocol) -> Baseline:
     )
 
 
-def _phasor_to(first: NDArray[np.complex64], image: NDArray[np.complex64]) -> np.complex64:
-    mean = complex(np.vdot(image, first))
+def _phasor_to(one: NDArray[np.complex64], image: NDArray[np.complex64]) -> np.complex64:
+    mean = complex(np.vdot(image, one))
     return np.complex64(mean / abs(mean)) if abs(mean) > 0 else np.complex64(1)
 
 

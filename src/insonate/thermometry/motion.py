@@ -23,6 +23,8 @@ _USUAL_VOXELS, _USUAL_RAD = 2.0, 0.05
 what the pictures leave open is taken to be of this size."""
 _ALIKE = 100.0
 """Setting: places of a picture that err together, so that many of them count as one."""
+_EXPLAINS = 0.9
+"""A motion that leaves more than this of the difference explains nothing: something else changed."""
 _STEPS = 8
 _SETTLED = 2e-3  # blocks
 _SMALLEST = 8  # blocks along each axis
