@@ -22,6 +22,7 @@ from insonate.cli.output import (
     progress_bars,
     say,
 )
+from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
 
@@ -203,6 +204,9 @@ def verify(
             )
     if not json:
         plain.print(f"{len(checks)} checks, all within their limits.")
+
+
+app.command()(thermometry)
 
 
 def _check_table(checks: "list[Check]") -> Table:

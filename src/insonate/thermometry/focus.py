@@ -245,6 +245,35 @@ def _hottest(
     return i, j
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The hottest credible voxel: where, ΔT and its standard deviation, K; NaN where none is."""
+
+    index: tuple[int, int]
+    value: float
+    sigma: float
+
+
+def credible_peak(thermogram: Thermogram, *, significance: float = 4.0) -> Peak:
+    """Return the hottest voxel of a whole map that noise would not make.
+
+    Without a target there is no place to look at when nothing is hot: the values are NaN then.
+
+    Parameters
+    ----------
+    thermogram
+        The map.
+    significance
+        Standard deviations above which a 3×3 mean is believed; more among many voxels.
+    """
+    smooth = _smoothed(thermogram)
+    chance = -float(ndtri(0.01 / max(int(np.count_nonzero(thermogram.mask)), 1)))
+    index = _hottest(smooth, thermogram.mask, max(significance, chance))
+    if index is None:
+        return Peak((-1, -1), float("nan"), float("nan"))
+    return Peak(index, float(thermogram.delta_t_k[index]), float(thermogram.sigma_k[index]))
+
+
 def _off_target(
     thermogram: Thermogram, smooth: _Smoothed, far: BoolArray, significance: float
 ) -> float:

@@ -5,7 +5,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_opening, distance_transform_edt, label
 
 from insonate.core import ImageError
 from insonate.core.arrays import BoolArray, frozen
@@ -103,6 +103,39 @@ def ring_of(where: Regions, width: float) -> NDArray[np.intp]:
     """
     near = (distance_transform_edt(~where.hot) <= width).ravel()[where.voxels]
     return frozen(where.cold_voxels[near[where.cold_voxels]])
+
+
+_STEADY = 0.9  # mean phasor of references: SNR 5 and a radian of flow between them lie below
+_OPENING = 2  # voxels: what is thinner is an edge or a speck
+
+
+def regions_from_references(library: NDArray[np.complex64]) -> Regions:
+    """Guess the tissue of images without a segmentation: bright, and steady between references.
+
+    Water that flows has another phase in every reference; it is left out, as are specks and
+    edges. With fewer than three references brightness alone decides.
+
+    Parameters
+    ----------
+    library
+        Shape (n, nx, ny), complex: the references, of one coil.
+
+    Raises
+    ------
+    ImageError
+        When next to nothing is bright and steady.
+    """
+    magnitude = np.abs(library).mean(axis=0)
+    if len(library) < 3:
+        return regions_from_magnitude(magnitude)
+    bright = magnitude > 0.2 * np.percentile(magnitude, 99)
+    phasors = library / np.maximum(np.abs(library), 1e-30)
+    steady = np.abs(phasors.mean(axis=0)) > _STEADY
+    whole = binary_opening(bright & steady, iterations=_OPENING)
+    parts, count = label(whole)
+    if count > 1:
+        whole = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    return Regions(whole, whole)
 
 
 def regions_from_magnitude(magnitude: NDArray[np.floating]) -> Regions:

@@ -16,7 +16,7 @@ from insonate.thermometry.checks import complex_image
 from insonate.thermometry.dose import DoseMap, accumulate_dose
 from insonate.thermometry.protocol import Protocol
 from insonate.thermometry.reconstruct import Reconstruction, reconstruct
-from insonate.thermometry.regions import Regions, regions_from_magnitude
+from insonate.thermometry.regions import Regions, regions_from_references
 from insonate.thermometry.thermogram import Thermogram
 
 
@@ -169,7 +169,7 @@ def _with_reference(series: Series, image: ArrayLike, end_s: float) -> Series:
     if len(waiting) < series.options.references:
         return replace(series, waiting=waiting)
     baseline = average_baselines(np.stack(waiting), series.protocol)
-    regions = series.regions or regions_from_magnitude(baseline.magnitude)
+    regions = series.regions or regions_from_references(baseline.library)
     ready = replace(series, waiting=(), baseline=baseline, regions=regions)
     return replace(ready, dose=_no_dose(ready, end_s))
 
