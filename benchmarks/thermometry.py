@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -16,8 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from pyigtl import TransformMessage
 
 from insonate.core.provenance import versions
+from insonate.streams import MrdClient, MrdServer, ServerOptions
+from insonate.streams.conversation import Measured, Said
+from insonate.streams.igtl import TRANSFORM, IgtlSender
 from insonate.thermometry import CLINICAL_3T, accumulate_dose, acquire, reconstruct
 from insonate.thermometry.anatomy import regions_of
 from insonate.thermometry.background import look, turned_phase
@@ -26,6 +31,7 @@ from insonate.thermometry.coils import image_of
 from insonate.thermometry.dose import DoseMap
 from insonate.thermometry.harmonic import smooth_background
 from insonate.thermometry.reconstruct import Reconstruction, reconstruct_slices
+from insonate.thermometry.series import SeriesOptions
 from insonate.verification.thermal_slice import CENTRE_M, HotSpot, ellipse_anatomy
 
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # fmt: skip
@@ -123,7 +129,60 @@ def measure_hybrid(count: int) -> list[float]:
     return timed(one, max(count // 4, 20))
 
 
+def measure_mrd(count: int) -> list[float]:
+    """Send images to a server over loopback and take both maps back."""
+    protocol, _, _, frames = scene(count=1)
+    options = SeriesOptions(references=3)
+    with (
+        MrdServer(protocol, options, ServerOptions(port=0), lambda _: None) as server,
+        MrdClient("127.0.0.1", server.port, protocol) as client,
+    ):
+        numbers = iter(range(10**6))
+        for _ in range(3):
+            client.send(frames[0], next(numbers))
+
+        def one(n: int) -> None:
+            client.send(frames[n % 4], next(numbers))
+            client.answer()
+
+        return timed(one, count)
+
+
+def measure_igtl(count: int) -> list[float]:
+    """Send images to a server over loopback and wait for the dose as OpenIGTLink."""
+    protocol, _, _, frames = scene(count=1)
+    options, size = SeriesOptions(references=3), 256 * 256 * 4 + 58 + 72
+    with IgtlSender(port=0) as sender:
+
+        def pass_on(said: Said) -> None:
+            if isinstance(said, Measured):
+                sender.send(said.reading)
+
+        with (
+            MrdServer(protocol, options, ServerOptions(port=0), pass_on) as server,
+            MrdClient("127.0.0.1", server.port, protocol) as client,
+            socket.create_connection(("127.0.0.1", sender.port)) as slicer,
+        ):
+            while sender.listeners < 1:
+                time.sleep(0.01)
+            numbers = iter(range(10**6))
+            for _ in range(3):
+                client.send(frames[0], next(numbers))
+            transform = len(TransformMessage(np.eye(4), device_name=TRANSFORM).pack())
+
+            def one(n: int) -> None:
+                client.send(frames[n % 4], next(numbers))
+                left = transform + 3 * size
+                while left:
+                    left -= len(slicer.recv(min(left, 1 << 20)))
+                client.answer()
+
+            return timed(one, count)
+
+
 MEASURES = {
+    "mrd": measure_mrd,
+    "igtl": measure_igtl,
     "frame": measure_frame,
     "kspace": measure_kspace,
     "harmonic": measure_harmonic,

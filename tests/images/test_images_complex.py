@@ -102,7 +102,7 @@ def write_dicom(folder, values, kind, frame, place, **more):
     for name, value in {
         "SOPClassUID": MRImageStorage, "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
         "Modality": "MR", "ImageType": ["ORIGINAL", "PRIMARY", kind, "NONE"],
-        "PatientID": "p", "PatientName": "n", "PatientBirthDate": "", "PatientSex": "O",
+        "PatientID": "p", "PatientName": "n^", "PatientBirthDate": "", "PatientSex": "O",
         "StudyInstanceUID": STUDY, "SeriesInstanceUID": STUDY + ".1", "StudyID": "1",
         "StudyDate": "", "StudyTime": "", "AccessionNumber": "", "ReferringPhysicianName": "",
         "FrameOfReferenceUID": STUDY + ".2", "PositionReferenceIndicator": "",

@@ -183,6 +183,14 @@ def verify(
     slow: Annotated[
         bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
     ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Thermometry on real phase instead: a folder of magnitude and phase NIfTI files.",
+            show_default=False,
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
@@ -190,7 +198,7 @@ def verify(
 
     print_disclaimer()
     with exit_codes():
-        checks = run_checks(area, slow=slow)
+        checks = run_checks(area, slow=slow, data=data)
         if json:
             print_json([asdict(c) for c in checks])
         else:

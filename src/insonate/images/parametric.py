@@ -83,6 +83,9 @@ def write_parametric_map(
         device_serial_number="0",
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
+        voi_lut_transformations=[
+            hd.VOILUTTransformation(0.5 * (low + high), max(high - low, 1e-3))
+        ],
         content_description=_DESCRIPTION,
         content_label=quantity.upper(),
     )

@@ -1,6 +1,7 @@
 """All areas that ``insonate verify`` knows."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from insonate.core import SettingsError
 from insonate.verification import (
@@ -15,6 +16,7 @@ from insonate.verification import (
     partial_volume,
     record,
     report,
+    scanner_data,
     skull,
     thermometry,
 )
@@ -51,7 +53,9 @@ SLOW: dict[str, Checks] = {"field": born.slow_checks}
 """Minutes to hours; run weekly and before a release."""
 
 
-def run_checks(area: str | None = None, *, slow: bool = False) -> list[Check]:
+def run_checks(
+    area: str | None = None, *, slow: bool = False, data: Path | None = None
+) -> list[Check]:
     """Compute the checks of one area, or of all.
 
     Parameters
@@ -60,12 +64,18 @@ def run_checks(area: str | None = None, *, slow: bool = False) -> list[Check]:
         One of ``AREAS``, or None for all.
     slow
         Whether the slow checks are computed, instead of the quick ones.
+    data
+        A folder of real scanner phase: its checks instead; only thermometry has any.
 
     Raises
     ------
     SettingsError
-        When there is no such area, or it has no slow checks.
+        When there is no such area, or it has no slow checks or none with data.
     """
+    if data is not None:
+        if area not in (None, "thermometry") or slow:
+            raise SettingsError("--data goes with the area thermometry alone, without --slow.")
+        return list(scanner_data.data_checks(data))
     known = SLOW if slow else AREAS
     if area is not None and area not in known:
         kind = "slow area" if slow else "area"
