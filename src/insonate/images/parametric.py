@@ -72,7 +72,7 @@ def write_parametric_map(
     document = ParametricMap(
         source_images=list(sources),
         # Rows first, as DICOM has it.
-        pixel_array=np.ascontiguousarray(values.transpose(0, 2, 1))[..., None],
+        pixel_array=np.ascontiguousarray(values.transpose(0, 2, 1)),
         series_instance_uid=hd.UID(),
         series_number=9000,
         sop_instance_uid=hd.UID(),
