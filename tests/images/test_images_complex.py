@@ -171,7 +171,9 @@ def test_temperature_and_dose_become_parametric_maps(tmp_path):
         assert d.SOPClassUID.name == "Parametric Map Storage"
         assert d.StudyInstanceUID == STUDY
         stored = np.frombuffer(d.FloatPixelData, "<f4").reshape(2, 10, 12)
-        assert np.array_equal(stored.transpose(0, 2, 1), values)
+        for frame, groups in zip(stored, d.PerFrameFunctionalGroupsSequence, strict=True):
+            place = groups.PlanePositionSequence[0].ImagePositionPatient[2]
+            assert np.array_equal(frame.T, values[round(place / 3)])
     with pytest.raises(ImageError, match="derived from one DICOM image"):
         write_parametric_map(values, "dose", (), tmp_path / "x.dcm")
 
