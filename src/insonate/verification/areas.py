@@ -8,6 +8,7 @@ from insonate.verification import (
     artefacts,
     born,
     control,
+    exposure,
     field,
     frame_time,
     head,
@@ -18,6 +19,7 @@ from insonate.verification import (
     report,
     scanner_data,
     skull,
+    solid_slab,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -27,6 +29,8 @@ def _sound() -> Iterator[Check]:
     """Yield the checks of both acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from exposure.checks()
+    yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:
