@@ -103,6 +103,13 @@ def test_the_position_rejects_an_uncorrected_and_a_wrongly_corrected_displacemen
     assert subject.position_error_m(other_way) > 2.0e-3
 
 
+def test_the_pair_rejects_coordinates_that_are_swapped():
+    def swapped(first, second, geometry):
+        return artefacts.place_of_pair(second, first, geometry)
+
+    assert artefacts.paired_error_m(swapped) > 1.0e-3
+
+
 def test_the_idle_bias_rejects_maxima_and_means_over_positive_voxels():
     positive, highest = subject.idle_bias_k(
         lambda focus, found: float(

@@ -101,7 +101,8 @@ def rehearse(
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
     scenario: Annotated[
-        str, typer.Option(help="cooperative, focus-shifted, patient-stops, water-warms.")
+        str,
+        typer.Option(help="cooperative, focus-shifted, patient-stops, restless, water-warms."),
     ] = "cooperative",
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),

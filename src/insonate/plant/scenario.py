@@ -63,6 +63,12 @@ class Scenario:
         How fast the water warms (0: the chiller keeps up).
     field_drift_ppm_per_min
         Drift of the scanner's field.
+    breathing_ppm
+        How far the breath changes the field in the middle of the head, ppm.
+    head_wander_m, head_turn_rad
+        How far the head has wandered and turned in the plane after a minute, m and rad.
+    frames_lost
+        Share of the thermometry frames that never arrive.
     signal_to_noise
         Of the brain in one thermometry image.
     cavitation_pressure_pa
@@ -85,6 +91,10 @@ class Scenario:
     water_flow_l_per_min: float = 4.0
     water_drift_k_per_min: float = 0.0
     field_drift_ppm_per_min: float = 0.01
+    breathing_ppm: float = 0.0
+    head_wander_m: float = 0.0
+    head_turn_rad: float = 0.0
+    frames_lost: float = 0.0
     signal_to_noise: float = 40.0
     cavitation_pressure_pa: float = 5.8e6
     pain_nrs: int = 6
@@ -118,6 +128,15 @@ SCENARIOS: dict[str, Scenario] = {
                     3, 8.0, "burning at the back of the head", "severe", presses_stop=True
                 ),
             ),
+        ),
+        Scenario(
+            "restless",
+            "The patient breathes deeply and cannot lie quite still; one thermometry frame in "
+            "twenty is lost.",
+            breathing_ppm=0.01,
+            head_wander_m=0.4e-3,
+            head_turn_rad=2e-3,
+            frames_lost=0.05,
         ),
         Scenario(
             "water-warms",

@@ -62,7 +62,13 @@ def build_world(
         case.mr,
         case.target.point,
         replace(protocol, snr=scenario.signal_to_noise),
-        ScannerSettings(drift_ppm_per_min=scenario.field_drift_ppm_per_min),
+        ScannerSettings(
+            drift_ppm_per_min=scenario.field_drift_ppm_per_min,
+            breathing_ppm=scenario.breathing_ppm,
+            motion_m=scenario.head_wander_m,
+            rotation_rad=scenario.head_turn_rad,
+            missing=scenario.frames_lost,
+        ),
         images,
     )
     limits = case.treatment.limits

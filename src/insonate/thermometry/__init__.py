@@ -12,7 +12,7 @@ from insonate.thermometry.between import (
     spot_bank,
 )
 from insonate.thermometry.dose import accumulate_dose
-from insonate.thermometry.focus import credible_peak, measure_focus
+from insonate.thermometry.focus import credible_peak, measure_focus, paired_focus
 from insonate.thermometry.frame import to_frame
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.header import protocol_from
@@ -42,6 +42,7 @@ __all__ = [
     "follow",
     "measure_focus",
     "observe_frame",
+    "paired_focus",
     "protocol_from",
     "reconstruct",
     "reconstruct_slices",
