@@ -16,6 +16,7 @@ from insonate.field.born import (
     Fluid,
     OutsideSource,
     point_source,
+    room,
     solve_born,
 )
 from insonate.field.born.options import Absorber
@@ -192,3 +193,13 @@ def test_a_jump_of_density_that_rings_below_zero_is_refused():
     on = grid(labels.shape)
     with pytest.raises(InputError, match="up to about tenfold"):
         voxel_medium(label_maps(labels, on, {0: WATER, 1: Fluid(1500.0, 100.0)}), on, F)
+
+
+def test_a_medium_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
+    maps = label_maps(np.zeros((4, 4, 4), int), grid((4, 4, 4)), {0: WATER})
+    with pytest.raises(SettingsError, match="crop the grid to the beam") as caught:
+        voxel_medium(maps, grid((9000, 9000, 9000)), F)
+    assert is_sentence(caught.value)
+    monkeypatch.setattr(room, "memory_free", lambda: 2 * 10**6)
+    with pytest.raises(SettingsError, match=r"A spacing of .* would fit"):
+        voxel_medium(maps, grid((32, 32, 32), SPACING / 3), F)
