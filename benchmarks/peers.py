@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.field import compile_kernels
+from benchmarks.field import compile_kernels, libraries
 from insonate.core import Frame, Grid
 from insonate.core.frames import affine_from
 from insonate.core.provenance import versions
 from insonate.field.born import BornOptions, fft, layered_medium, solve_born
+from insonate.field.born.options import DEVICES
 from insonate.field.born.profiles import Layers
 from insonate.field.born.sources import PointsSource, bowl, surface_source, velocity_strength
 from insonate.verification import itrusst
@@ -153,18 +154,18 @@ def error_of(problem: Problem, plane: NDArray[np.complexfloating[Any, Any]]) -> 
     return f"{found.l2:.2%} | {found.linf:.2%} | {found.peak:+.2%} | {found.position_mm:g} mm"
 
 
-def run_born(problem: Problem, library: str) -> dict[str, object]:
+def run_born(problem: Problem, library: str, where: str) -> dict[str, object]:
     """Solve with the wave engine."""
-    compile_kernels(library)
+    compile_kernels(library, where)
     wall, cpu = time.perf_counter(), time.process_time()
     medium = layered_medium(Layers(*problem.layers), problem.grid, itrusst.FREQUENCY_HZ)
-    options = BornOptions(fft=library)
+    options = BornOptions(fft=library, device=where)
     field = solve_born(medium, problem.source, options=options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     # the comparison needs memory of its own
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
-        "solver": "born",
+        "solver": "born" if where == "cpu" else f"born on {field.provenance['device']}",
         "version": f"insonate {versions()['insonate']}, {field.provenance['fft']}",
         "steps": field.convergence.iterations,
         "cpu_s": cpu,
@@ -250,21 +251,22 @@ def main() -> None:
     size.add_argument("--small", action="store_true", help="a problem that every code finishes")
     size.add_argument("--full", action="store_true", help="every peer runs whole: hours")
     parser.add_argument("--fft", action="append", choices=fft.LIBRARIES)
+    parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--only", choices=(*PEERS, "born"), action="append")
-    parser.add_argument("--one", choices=fft.LIBRARIES, help=argparse.SUPPRESS)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     problem = small_problem() if asked.small else full_problem()
     if asked.one:
-        print(json.dumps(run_born(problem, asked.one)))
+        print(json.dumps(run_born(problem, asked.one, asked.device)))
         return
     shape = " × ".join(map(str, problem.grid.shape))
     print(f"{problem.name}: {shape} cells of 0.5 mm, against the exact field behind the bone")
     print(HEAD, flush=True)
     wanted = asked.only or (*PEERS, "born")
     if "born" in wanted:
-        for library in asked.fft or fft.available():
+        for library in libraries(asked.fft, asked.device):
             more = ["--small"] if asked.small else []
-            row = _own_process(["--one", library, *more])
+            row = _own_process(["--one", library, "--device", asked.device, *more])
             print(line_of(row), flush=True)
     for name in PEERS:
         if name in wanted:
