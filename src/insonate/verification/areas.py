@@ -14,6 +14,7 @@ from insonate.verification import (
     partial_volume,
     record,
     report,
+    scenarios,
     skull,
     solid_slab,
     thermometry,
@@ -47,7 +48,18 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+
+def _treated() -> Iterator[Check]:
+    """Yield the slow checks of the controller, every scenario included."""
+    yield from control.slow_checks()
+    yield from scenarios.slow_checks()
+
+
+SLOW: dict[str, Checks] = {
+    "field": born.slow_checks,
+    "control": _treated,
+    "record": record.slow_checks,
+}
 """Minutes to hours; run weekly and before a release."""
 
 
