@@ -7,6 +7,7 @@ from insonate.verification import (
     born,
     control,
     field,
+    has,
     head,
     heat,
     images,
@@ -20,9 +21,10 @@ from insonate.verification.check import Check, Checks
 
 
 def _sound() -> Iterator[Check]:
-    """Yield the checks of both acoustic engines."""
+    """Yield the checks of the acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from has.checks()
 
 
 def _eye() -> Iterator[Check]:
@@ -43,7 +45,14 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+
+def _slow_sound() -> Iterator[Check]:
+    """Yield the slow checks of the acoustic engines."""
+    yield from has.slow_checks()
+    yield from born.slow_checks()
+
+
+SLOW: dict[str, Checks] = {"field": _slow_sound}
 """Minutes to hours; run weekly and before a release."""
 
 
