@@ -4,8 +4,8 @@
 target to every element (phases and amplitudes), ``has_field`` a drive's wave to the focus.
 """
 
-from insonate.field.has.head_shells import head_shells
 from insonate.field.has.options import HasOptions
+from insonate.field.has.sampling import head_shells
 from insonate.field.has.shells import Shells
 from insonate.field.has.transfer import has_field, has_transfer
 

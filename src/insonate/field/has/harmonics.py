@@ -25,6 +25,8 @@ Float64 = NDArray[np.float64]
 Complex64 = NDArray[np.complex64]
 Complex128 = NDArray[np.complex128]
 
+NEGLIGIBLE = 1e-6
+"""Legendre functions below this, of order 1 elsewhere, are left out near the pole."""
 BLOCK = 256
 """Points that are evaluated together, so that what they need stays in the cache."""
 
@@ -43,6 +45,8 @@ class Sphere:
         Number of steps in φ.
     legendre
         P̄, shape (L+1, L+1, J): order, degree, node; 0 where the degree is below the order.
+    first
+        For each order the first node where it is not negligible: near the pole high orders are.
     """
 
     degree: int
@@ -50,6 +54,7 @@ class Sphere:
     weights: Float64
     azimuths: int
     legendre: Float32
+    first: NDArray[np.int64]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,14 +78,14 @@ class Sphere:
         rows[:, 1] = np.moveaxis(waves[:, :, -order] * scale, 2, 0)
         rows[0, 1] = 0
         found = np.zeros((len(values), last + 1, last + 1, 2), np.complex64)
-        _analyse(found, rows, self.legendre)
+        _analyse(found, rows, self.legendre, self.first)
         return found
 
     def synthesise(self, coefficients: Complex64) -> Complex64:
         """Return C functions from a_lm: shape (C, L+1, L+1, 2) to (C, J, azimuths)."""
         last, count = self.degree, len(coefficients)
         rows = np.zeros((last + 1, 2, count, len(self.cosines)), np.complex64)
-        _synthesise(rows, np.ascontiguousarray(coefficients), self.legendre)
+        _synthesise(rows, np.ascontiguousarray(coefficients), self.legendre, self.first)
         waves = np.zeros((count, *self.shape), np.complex64)
         waves[:, :, -np.arange(1, last + 1)] = np.moveaxis(rows[1:, 1], 0, 2)
         waves[:, :, : last + 1] = np.moveaxis(rows[:, 0], 0, 2)
@@ -99,7 +104,9 @@ def cone(degree: int, half_angle_rad: float, *, oversampling: float = 1.0) -> Sp
     keep = nodes[::-1] > np.cos(half_angle_rad)
     cosines, weights = nodes[::-1][keep].copy(), weights[::-1][keep].copy()
     table = legendre_table(degree, cosines)
-    return Sphere(degree, cosines, weights, scipy.fft.next_fast_len(2 * count + 1), table)
+    first = (np.abs(table).max(axis=1) > NEGLIGIBLE).argmax(axis=1)
+    azimuths = scipy.fft.next_fast_len(2 * count + 1)
+    return Sphere(degree, cosines, weights, azimuths, table, first)
 
 
 def legendre_table(degree: int, cosines: Float64) -> Float32:
@@ -142,35 +149,45 @@ def _legendre(table: Float32, cosines: Float64) -> None:
 
 
 @compiled_parallel
-def _analyse(found: Complex64, rows: Complex64, legendre: Float32) -> None:
+def _analyse(
+    found: Complex64, rows: Complex64, legendre: Float32, first: NDArray[np.int64]
+) -> None:
     last = legendre.shape[0] - 1
     for m in numba.prange(last + 1):
+        begin = first[m]
         for s in range(2):
             for c in range(rows.shape[2]):
-                real, imag = rows[m, s, c].real.copy(), rows[m, s, c].imag.copy()
+                real = rows[m, s, c, begin:].real.copy()
+                imag = rows[m, s, c, begin:].imag.copy()
                 for n in range(m, last + 1):
+                    row = legendre[m, n, begin:]
                     a, b = np.float32(0), np.float32(0)
-                    for j in range(legendre.shape[2]):
-                        a += legendre[m, n, j] * real[j]
-                        b += legendre[m, n, j] * imag[j]
+                    for j in range(len(real)):
+                        a += row[j] * real[j]
+                        b += row[j] * imag[j]
                     found[c, m, n, s] = complex(a, b)
 
 
 @compiled_parallel
-def _synthesise(rows: Complex64, coefficients: Complex64, legendre: Float32) -> None:
+def _synthesise(
+    rows: Complex64, coefficients: Complex64, legendre: Float32, first: NDArray[np.int64]
+) -> None:
     last, nodes = legendre.shape[0] - 1, legendre.shape[2]
     for m in numba.prange(last + 1):
+        begin = first[m]
         for s in range(2):
             for c in range(rows.shape[2]):
-                real, imag = np.zeros(nodes, np.float32), np.zeros(nodes, np.float32)
+                real = np.zeros(nodes - begin, np.float32)
+                imag = np.zeros(nodes - begin, np.float32)
                 for n in range(m, last + 1):
+                    row = legendre[m, n, begin:]
                     a = coefficients[c, m, n, s].real
                     b = coefficients[c, m, n, s].imag
-                    for j in range(nodes):
-                        real[j] += a * legendre[m, n, j]
-                        imag[j] += b * legendre[m, n, j]
-                for j in range(nodes):
-                    rows[m, s, c, j] = complex(real[j], imag[j])
+                    for j in range(len(real)):
+                        real[j] += a * row[j]
+                        imag[j] += b * row[j]
+                for j in range(len(real)):
+                    rows[m, s, c, begin + j] = complex(real[j], imag[j])
 
 
 @dataclass(frozen=True, eq=False)

@@ -139,16 +139,6 @@ def _carry(shells: Shells, wave: Complex64, shell: int, *, inward: bool) -> Comp
     return out
 
 
-@compiled
-def _weight(speed: complex, speeds: Float64, which: int) -> complex:
-    """Return Lagrange's weight of one reference speed."""
-    weight = 1.0 + 0j
-    for q in range(len(speeds)):
-        if q != which:
-            weight *= (speed - speeds[q]) / (speeds[which] - speeds[q])
-    return weight
-
-
 @compiled_parallel
 def _weigh_after(
     out: Complex64,
@@ -158,13 +148,19 @@ def _weigh_after(
 ) -> None:
     wavenumber, rim = medium
     speeds, omega, step = media
+    c0, c1, c2 = speeds[0], speeds[1], speeds[2]
+    a0, a1, a2 = _shares(c0, c1, c2)
     for j in numba.prange(out.shape[0]):
         for a in range(out.shape[1]):
             k = wavenumber[j, a]
-            total = 0j
-            for q in range(len(speeds)):
-                total += _weight(omega / k, speeds, q) * parts[q, j, a]
-            out[j, a] = total * np.exp(1j * k * step) * rim[j]
+            c = omega / k
+            x, y, z = c - c0, c - c1, c - c2
+            total = (
+                a0 * y * z * parts[0, j, a]
+                + a1 * x * z * parts[1, j, a]
+                + a2 * x * y * parts[2, j, a]
+            )
+            out[j, a] = total * _turn(k, step, rim[j])
 
 
 @compiled_parallel
@@ -176,12 +172,35 @@ def _weigh_before(
 ) -> None:
     wavenumber, rim = medium
     speeds, omega, step = media
+    c0, c1, c2 = speeds[0], speeds[1], speeds[2]
+    a0, a1, a2 = _shares(c0, c1, c2)
     for j in numba.prange(wave.shape[0]):
         for a in range(wave.shape[1]):
             k = wavenumber[j, a]
-            gone = wave[j, a] * np.exp(1j * k * step) * rim[j]
-            for q in range(len(speeds)):
-                parts[q, j, a] = gone * _weight(omega / k, speeds, q)
+            c = omega / k
+            x, y, z = c - c0, c - c1, c - c2
+            gone = wave[j, a] * _turn(k, step, rim[j])
+            parts[0, j, a] = a0 * y * z * gone
+            parts[1, j, a] = a1 * x * z * gone
+            parts[2, j, a] = a2 * x * y * gone
+
+
+@compiled
+def _shares(c0: float, c1: float, c2: float) -> tuple[float, float, float]:
+    """Return Lagrange's denominators, inverted."""
+    return (
+        1 / ((c0 - c1) * (c0 - c2)),
+        1 / ((c1 - c0) * (c1 - c2)),
+        1 / ((c2 - c0) * (c2 - c1)),
+    )
+
+
+@compiled
+def _turn(wavenumber: complex, step: float, left: float) -> complex:
+    """Return e^{ikh} times what the rim leaves."""
+    size = left * np.exp(-wavenumber.imag * step)
+    phase = wavenumber.real * step
+    return complex(size * np.cos(phase), size * np.sin(phase))
 
 
 def _face(

@@ -30,7 +30,7 @@ class HasOptions:
         When a setting is out of its range.
     """
 
-    steps_per_wavelength: float = 8.0
+    steps_per_wavelength: float = 6.0
     echoes: int = 2
     lateral: float = 0.7
     oversampling: float = 1.25

@@ -22,7 +22,7 @@ Material = Callable[[Float64], tuple[Float64, Complex128]]
 
 SUBSAMPLES = 8
 """Points along r that an analytic material is averaged over within a shell."""
-WINDOW_M = 1.5e-3
+WINDOW_M = 3e-3
 """Setting: gradients are averaged this far up and down for the direction of a face."""
 RIM_M = 5e-3
 """What runs beyond the cone's rim decays to 1/e on this path."""
