@@ -6,6 +6,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     born,
     control,
+    exposure,
     field,
     has,
     head,
@@ -14,7 +15,9 @@ from insonate.verification import (
     partial_volume,
     record,
     report,
+    scenarios,
     skull,
+    solid_slab,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -25,6 +28,8 @@ def _sound() -> Iterator[Check]:
     yield from field.checks()
     yield from born.checks()
     yield from has.checks()
+    yield from exposure.checks()
+    yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:
@@ -52,7 +57,17 @@ def _slow_sound() -> Iterator[Check]:
     yield from born.slow_checks()
 
 
-SLOW: dict[str, Checks] = {"field": _slow_sound}
+def _treated() -> Iterator[Check]:
+    """Yield the slow checks of the controller, every scenario included."""
+    yield from control.slow_checks()
+    yield from scenarios.slow_checks()
+
+
+SLOW: dict[str, Checks] = {
+    "field": _slow_sound,
+    "control": _treated,
+    "record": record.slow_checks,
+}
 """Minutes to hours; run weekly and before a release."""
 
 
