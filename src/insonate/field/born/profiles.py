@@ -23,6 +23,7 @@ from insonate.field.born.medium import (
     interface_excess,
     require_cubic,
     require_points_per_wavelength,
+    require_positive_density,
     roll_off,
 )
 
@@ -318,7 +319,7 @@ def scalar_potential(
     Parameters
     ----------
     density
-        ρ, |∇ρ|², ∇²ρ.
+        ρ, |∇ρ|², ∇²ρ; ρ positive.
     compressibility
         κ, complex.
     frequency_hz
@@ -327,6 +328,7 @@ def scalar_potential(
         b; see ``interface_excess``.
     """
     rho, gradient_squared, laplacian = density
+    require_positive_density(rho)
     omega = TWO_PI * frequency_hz
     potential: ComplexLine = (
         omega**2 * rho * compressibility
