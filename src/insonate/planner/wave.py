@@ -34,8 +34,9 @@ from insonate.head import HeadModel
 
 ENGINES = ("ray", "has", "born", "none")
 """What may set the phases."""
-BELOW_TARGET_M = 15e-3
-"""How far the computed box reaches below the target: the spot, and what is behind it."""
+ZONES_BELOW = 2.5
+"""How far the computed box reaches below the target, in Fresnel zones √(λ d₁d₂/(d₁+d₂)) of a wave to
+the rim, which leaves the box half-way: less cuts into what reaches the lowest elements."""
 WATER_CELLS = 12
 """Cells of water between head and box: the shell of the incident field lies there."""
 LEAST_WATER_CELLS = 4
@@ -132,7 +133,9 @@ def wave_grid(
         When there is no head above the target.
     """
     spacing = WATER_SOUND_SPEED / head.frequency_hz / points_per_wavelength
-    first, last = _head_above(head, target_m[2] - BELOW_TARGET_M)
+    rim = float(np.linalg.norm(elements.centres - target_m, axis=1).mean())
+    below = ZONES_BELOW * np.sqrt(WATER_SOUND_SPEED / head.frequency_hz * rim / 4)
+    first, last = _head_above(head, target_m[2] - below)
     boxes = [
         _box(first, last, cells, spacing)
         for cells in range(WATER_CELLS, LEAST_WATER_CELLS - 1, -2)
