@@ -2,7 +2,7 @@
 
 python scripts/make_field_figures.py [NAME ...]
 
-About two minutes of processor time. Each PNG has at most 64 colours, so that it is small enough
+About two minutes of processor time. Each PNG has at most 96 colours, so that it is small enough
 to be committed.
 """
 
@@ -33,7 +33,7 @@ from insonate.verification import itrusst
 from insonate.verification.layered import transmission
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "pictures"
-COLOURS = 64
+COLOURS = 96
 LARGEST_BYTES = 200_000
 F = itrusst.FREQUENCY_HZ
 BONE = itrusst.CORTICAL
@@ -329,7 +329,7 @@ def write(name, figure):
     if figure.get_layout_engine() is None:
         figure.tight_layout()
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110, format="png")
+    figure.savefig(buffer, dpi=110, format="png", bbox_inches="tight")
     plt.close(figure)
     image = Image.open(buffer).convert("RGB").quantize(COLOURS)
     path = OUT / f"{name}.png"
