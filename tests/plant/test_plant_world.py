@@ -252,5 +252,5 @@ def test_the_patient_follows_the_script_once():
 
 
 def test_an_unknown_scenario_is_told_with_those_there_are():
-    with pytest.raises(SettingsError, match="cooperative, focus-shifted"):
+    with pytest.raises(SettingsError, match="cavitation, cooperative"):
         scenario_named("sunny")

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from insonate.cli import options as opt
+from insonate.cli import record as record_commands
+from insonate.cli import scenarios as scenario_commands
 from insonate.cli.output import (
     exit_codes,
     plain,
@@ -22,6 +24,7 @@ from insonate.cli.output import (
     progress_bars,
     say,
 )
+from insonate.cli.scenarios import OperatorKind, print_ending
 from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
@@ -37,6 +40,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(record_commands.app, name="record")
+app.command(name="scenarios")(scenario_commands.scenarios)
 
 
 def _version(value: bool) -> None:
@@ -66,6 +73,7 @@ def plan(
     frequency_khz: opt.Frequency = 650.0,
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
+    engine: opt.Engine = "ray",
     out: opt.Out = Path("build/plan"),
     replace: opt.Replace = False,
     quiet: opt.Quiet = False,
@@ -78,7 +86,7 @@ def plan(
     with exit_codes():
         source = case_source(case, ct, mr, phantom=phantom)
         settings = PlanSettings(
-            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share, engine=engine
         )
         with progress_bars(quiet=quiet) as progress:
             summary = plan_case(source, settings, out, progress=progress, replace=replace)
@@ -100,10 +108,17 @@ def rehearse(
     frequency_khz: opt.Frequency = 650.0,
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
+    engine: opt.Engine = "ray",
     scenario: Annotated[
-        str,
-        typer.Option(help="cooperative, focus-shifted, patient-stops, restless, water-warms."),
+        str, typer.Option(help="A scenario by name (see `insonate scenarios`), or a TOML file.")
     ] = "cooperative",
+    operator: Annotated[
+        OperatorKind, typer.Option(help="Who operates: nobody, or you, asked here.")
+    ] = OperatorKind.AUTO,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="So many times real time; 1: real time.", show_default="full speed"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
     replace: opt.Replace = False,
@@ -111,23 +126,33 @@ def rehearse(
     json: opt.Json = False,
 ) -> None:
     """Rehearse a whole treatment on a head and end with a report and a record."""
+    from insonate.cli.asking import AskingOperator
     from insonate.session import PlanSettings, RehearsalSettings, case_source, rehearse_case
+    from insonate.session.operators import Unattended
 
     print_disclaimer()
     with exit_codes(lambda: f"If the treatment had begun, it stands in {out / 'record'}."):
         source = case_source(case, ct, mr, phantom=phantom)
         settings = PlanSettings(
-            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share, engine=engine
         )
-        how = RehearsalSettings(scenario, seed)
-        with progress_bars(quiet=quiet) as progress:
+        asking = operator is OperatorKind.ASK
+        how = RehearsalSettings(
+            scenario, seed, operator=AskingOperator if asking else Unattended, speed=speed
+        )
+        with progress_bars(quiet=quiet or asking) as progress:
             result = rehearse_case(
                 source, settings, how, out, progress=progress, replace=replace
             )
     if json:
-        print_json(asdict(result.summary))
+        ending = {
+            "score": [asdict(point) for point in result.score],
+            "expectation": [asdict(verdict) for verdict in result.verdicts],
+        }
+        print_json({**asdict(result.summary), **ending})
     else:
         _print_treatment(result.summary)
+        print_ending(result.score, result.verdicts)
         plain.print(f"Record: {result.record}")
         plain.print(f"Report: {result.report}")
 

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from insonate.events.base import Document, optional, preset, unit
-from insonate.events.states import EndReason, State, Verb
+from insonate.events.presence import Finding, MotionReading, OperatorPresent, Sedation
+from insonate.events.states import EndReason, Priority, State, Verb
 
 StageName = Literal["align", "verify", "treat"]
 Point = tuple[float, float, float]
@@ -82,6 +83,19 @@ class SonicationRow(Document):
     duration_s: float = unit("s")
 
 
+class CorrectionRow(Document):
+    """The focus at 1 W with one way of setting the phases."""
+
+    correction: str
+    judged_by: str
+    target_pa: float = unit("Pa")
+    peak_pa: float = unit("Pa")
+    offset_m: Point = unit("m")
+    side_lobe: float = unit("1")
+    skull_share: float | None = optional("1")
+    """Part of the absorbed power that the skull takes; None where no field of the head is known."""
+
+
 class PlanDescribed(Document):
     """The plan. Arrays: ``element_positions`` (N, 3) m in the CT frame, ``element_states``
     (N,) index into ``state_names``, ``element_sdr`` (N,) 1, ``element_angle`` (N,) rad,
@@ -114,6 +128,8 @@ class PlanDescribed(Document):
     """Peak temperature rise per kilojoule for a sonication of ``predicted_duration_s``."""
     predicted_duration_s: float = unit("s")
     transmission: float = unit("1")
+    corrections: tuple[CorrectionRow, ...] = ()
+    engine_provenance: dict[str, str] = Field(default_factory=dict)
     sonications: tuple[SonicationRow, ...]
     limits: tuple[LimitRow, ...]
     notes: tuple[str, ...]
@@ -206,6 +222,11 @@ class PatientReport(Document):
     symptom: str = ""
     severity: Literal["none", "mild", "moderate", "severe"] = "none"
     can_communicate: bool = True
+    finding: Finding | None = None
+    """What the symptom is, where it is one that has a name; ``symptom`` is in the patient's words."""
+    where: str = ""
+    """Where in the body it is felt."""
+    sedation: Sedation = Sedation.NONE
 
 
 class OperatorCommand(Document):
@@ -243,6 +264,8 @@ Observation = (
     | OperatorCommand
     | ClockTick
     | ArrayReading
+    | OperatorPresent
+    | MotionReading
 )
 
 # --- decisions: everything the controller answers --------------------------------------------
@@ -327,6 +350,10 @@ class GuardRefused(Document):
     guard: str
     why: str
     clears: str
+    priority: Priority = Priority.MEDIUM
+    """Of the alarm, in the words of IEC 60601-1-8; no claim of conformity."""
+    latching: bool = False
+    """Whether it stays until the operator has given a reason, though its cause is gone."""
 
 
 class CommandRefused(Document):
@@ -387,6 +414,16 @@ class TruthCurve(Document):
     kind: Literal["truth_curve"] = "truth_curve"
 
 
+class HarmObserved(Document):
+    """A harm that really happened; known only in simulation."""
+
+    kind: Literal["harm_observed"] = "harm_observed"
+    harm: Literal["haemorrhage"]
+    sonication: int
+    at_s: float = unit("s")
+    sentence: str
+
+
 class LesionDescribed(Document):
     """The lesion at the end, by ``basis``: "measured" (thermometry) or "truth" (simulation).
 
@@ -412,6 +449,36 @@ class LesionDescribed(Document):
     dose_variant: str
 
 
+class Band(Document):
+    """The 5th, 50th and 95th percentile of what an ensemble predicts."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class HeatForecast(Document):
+    """How sure the model was of one sonication, before and after others were measured.
+
+    Bands over members whose properties differ as the sources do; ``prior`` is the plan's,
+    ``posterior`` has learnt from the ``learnt_from`` sonications before this one.
+    """
+
+    kind: Literal["heat_forecast"] = "heat_forecast"
+    sonication: int
+    members: int
+    learnt_from: int
+    peak_prior_degc: Band
+    peak_posterior_degc: Band
+    lesion_prior_mm3: Band
+    lesion_posterior_mm3: Band
+    """Above 240 CEM43."""
+    skull_prior_degc: Band
+    skull_posterior_degc: Band
+    sensitivities: dict[str, float]
+    """First-order share of the prior variance of the peak that each property explains."""
+
+
 class SessionClosed(Document):
     """The last event of a finished record."""
 
@@ -434,6 +501,8 @@ Payload = Annotated[
     | OperatorCommand
     | ClockTick
     | ArrayReading
+    | OperatorPresent
+    | MotionReading
     | StateChanged
     | SonicationProposed
     | PowerSet
@@ -445,7 +514,9 @@ Payload = Annotated[
     | WaitSet
     | TruthObserved
     | TruthCurve
+    | HarmObserved
     | LesionDescribed
+    | HeatForecast
     | SessionClosed,
     Field(discriminator="kind"),
 ]

@@ -3,6 +3,8 @@
 from insonate.plant.scanner import ScannerSettings, VirtualScanner
 from insonate.plant.scenario import (
     SCENARIOS,
+    Expectation,
+    Objectives,
     Reality,
     Scenario,
     draw_reality,
@@ -14,7 +16,9 @@ from insonate.plant.world import Forecast, World
 
 __all__ = [
     "SCENARIOS",
+    "Expectation",
     "Forecast",
+    "Objectives",
     "Reality",
     "ScannerSettings",
     "Scenario",

@@ -10,9 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from insonate.core.errors import InputError
 from insonate.core.provenance import DISCLAIMER
+from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
     elements,
+    heat_page,
     maps,
     particulars,
     tables,
@@ -79,10 +81,12 @@ def render_page(record: RecordLike) -> str:
         summary=summary,
         cards=_cards(summary),
         limits_sentence=_limits_sentence(summary),
-        truth_sentence=_truth_sentence(summary),
+        truth_sentence=_truth_sentence(summary, story),
         pictures=pictures,
         maps=[p for p in pictures.values() if p.identifier.startswith("maps-")],
         tables=_tables(story, summary),
+        heat_verdict=heat_page.verdict(story),
+        heat_sure=heat_page.sure_sentence(story),
         words=words,
     )
     return page.lstrip() + "\n"
@@ -97,6 +101,7 @@ def _pictures(story: Story) -> dict[str, Picture]:
     drawn.append(temperatures.temperatures_picture(story))
     drawn.extend(maps.map_pictures(story))
     drawn.append(timeline.timeline_picture(story))
+    drawn.append(heat_page.sure_picture(story))
     drawn.extend((truth.truth_picture(story), truth.lesion_picture(story)))
     return {picture.identifier: picture for picture in drawn if picture is not None}
 
@@ -105,6 +110,9 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
     made: list[tables.Table | None] = [
         tables.sonication_table(story),
         tables.limit_table(story, summary),
+        heat_page.heat_table(story),
+        heat_page.size_table(story),
+        heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),
         tables.truth_table(story),
@@ -113,6 +121,7 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
         tables.log_table(story),
         particulars.head_table(story),
         particulars.plan_table(story),
+        particulars.correction_table(story),
         particulars.metric_table(story),
         particulars.software_table(story),
     ]
@@ -152,16 +161,19 @@ def _limits_sentence(summary: Summary) -> str:
     return f"✗ {len(broken)} of {summary.limits_judged} limits {verb} not kept: {names}."
 
 
-def _truth_sentence(summary: Summary) -> str:
-    """Say which limits the simulated truth crossed, though nobody could see it."""
+def _truth_sentence(summary: Summary, story: Story) -> str:
+    """Say what harm was done and which limits the simulated truth crossed, unseen by anybody."""
+    harms = " ".join(f"{harm.sentence} " for _, harm in story.having(doc.HarmObserved))
     crossed = [
         f"{words.name(t.name)} {words.quantity(t.worst, t.unit)} (limit {words.quantity(t.value, t.unit)})"
         for t in summary.truth
         if t.kept is False
     ]
     if not crossed:
-        return ""
-    return f"Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+        return f"Known only in simulation: {harms}".rstrip() if harms else ""
+    return (
+        f"{harms}Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+    )
 
 
 def _write_atomically(place: Path, page: str) -> None:

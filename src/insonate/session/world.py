@@ -1,6 +1,7 @@
 """From a plan to a simulated patient who differs from it."""
 
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from insonate.plant import (
     true_head,
     true_placement,
 )
+from insonate.plant.symptoms import mirrored
 from insonate.session.prepare import PreparedCase
 from insonate.thermometry import CLINICAL_3T, Protocol
 
@@ -72,6 +74,14 @@ def build_world(
         images,
     )
     limits = case.treatment.limits
+    if scenario.cavitation_share is not None:
+        treat = case.prescription.sonications[-1]
+        planned_pa = case.heating.peak_pressure_pa * sqrt(treat.power_w)
+        scenario = replace(
+            scenario, cavitation_pressure_pa=scenario.cavitation_share * planned_pa
+        )
+    if not case.target.name.endswith("right"):
+        scenario = replace(scenario, neighbours=mirrored(scenario.neighbours))
     ends = {
         Tissue.SKULL: limits.skull_temperature.value,
         Tissue.SCALP: limits.scalp_temperature.value,
@@ -85,6 +95,8 @@ def _truth(case: PreparedCase, reality: Reality, scenario: Scenario) -> Twin:
     head = true_head(case.head, reality)
     elements = placed(plan.array, true_placement(plan.placement, reality))
     rays = trace_rays(head, elements.centres, elements.focus)
+    if plan.wave is not None:
+        rays = plan.wave.arriving(rays)
     thermal = build_thermal_model(head, case.target.point, options=case.thermal.options)
     unsteered: list[Heating] = []
 

@@ -11,6 +11,7 @@ from insonate.verification import (
     exposure,
     field,
     frame_time,
+    has,
     head,
     heat,
     images,
@@ -18,6 +19,7 @@ from insonate.verification import (
     record,
     report,
     scanner_data,
+    scenarios,
     skull,
     solid_slab,
     thermometry,
@@ -26,9 +28,10 @@ from insonate.verification.check import Check, Checks
 
 
 def _sound() -> Iterator[Check]:
-    """Yield the checks of both acoustic engines."""
+    """Yield the checks of the acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from has.checks()
     yield from exposure.checks()
     yield from solid_slab.checks()
 
@@ -53,7 +56,24 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+
+def _slow_sound() -> Iterator[Check]:
+    """Yield the slow checks of the acoustic engines."""
+    yield from has.slow_checks()
+    yield from born.slow_checks()
+
+
+def _treated() -> Iterator[Check]:
+    """Yield the slow checks of the controller, every scenario included."""
+    yield from control.slow_checks()
+    yield from scenarios.slow_checks()
+
+
+SLOW: dict[str, Checks] = {
+    "field": _slow_sound,
+    "control": _treated,
+    "record": record.slow_checks,
+}
 """Minutes to hours; run weekly and before a release."""
 
 
