@@ -110,7 +110,9 @@ def mean_square_pressure_at(
     return _sum_squares(flat, table, jinc_squared).reshape(points.shape[:-1])
 
 
-def element_rows(elements: PlacedArray, drive: Drive, rays: Rays | None) -> tuple[Float64, float]:
+def element_rows(
+    elements: PlacedArray, drive: Drive, rays: Rays | None
+) -> tuple[Float64, float]:
     """Return one row for each active element (x y z, normal, amplitude, turns, (ka)²) and k."""
     _require_matching(elements, drive, rays)
     water_wavenumber = TWO_PI * drive.frequency_hz / WATER_SOUND_SPEED

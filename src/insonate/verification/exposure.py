@@ -87,8 +87,7 @@ def decaying_wave() -> tuple[PressureField, HeadModel, dict[Tissue, float]]:
 
 def _depth(grid: Grid) -> NDArray[np.float64]:
     """Return the depth of cell centres below the first face of the first cell."""
-    depth: NDArray[np.float64] = (np.arange(grid.shape[0]) + 0.5) * SPACING_M
-    return depth
+    return np.asarray((np.arange(grid.shape[0]) + 0.5) * SPACING_M, np.float64)
 
 
 def _loss(layer: Layer, thickness: float) -> float:

@@ -17,11 +17,14 @@ from insonate.core import GeometryError
 from insonate.core.arrays import compiled_parallel
 from insonate.core.units import TWO_PI
 from insonate.field.born.medium import Medium
-from insonate.field.born.outside import SHELL, Axes, shell_blocks
+from insonate.field.born.outside import Axes, shell_blocks
 from insonate.field.born.sources import SourceBlock
 from insonate.field.rayleigh import COSINES, SINES, directivity_table, element_rows
 
 Float64 = NDArray[np.float64]
+
+NEAREST = 4
+"""Cells between an element and the grid at the least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +54,11 @@ class ArraySource:
             When a driven element lies inside the grid, the frequencies differ, or the grid is
             too small.
         """
-        on = self.drive.active
-        if medium.grid.contains(self.elements.centres[on], -SHELL).any():
+        on = np.abs(self.drive.pressure) > 0
+        if medium.grid.contains(self.elements.centres[on], -NEAREST).any():
             raise GeometryError(
                 "Driven elements lie inside the grid of the wave solver or closer than "
-                f"{SHELL} cells to it; make the grid smaller: it has to hold the head only."
+                f"{NEAREST} cells to it; make the grid smaller: it has to hold the head only."
             )
         if abs(self.drive.frequency_hz / medium.frequency_hz - 1) > 1e-6:
             raise GeometryError(

@@ -144,9 +144,7 @@ def _block(
 ) -> SourceBlock:
     x, y, z = (line[p] for line, p in zip(medium.grid.axes(), part, strict=True))
     values = np.zeros((len(x), len(y), len(z)), np.complex64)
-    a, b, c = (
-        np.ascontiguousarray(w[:, p]) for w, p in zip(windows, part, strict=True)
-    )
+    a, b, c = (np.ascontiguousarray(w[:, p]) for w, p in zip(windows, part, strict=True))
     fill(values, (x, y, z), (a, b, c))
     values /= np.float32(np.sqrt(medium.background.density))
     return SourceBlock((part[0].start, part[1].start, part[2].start), values)
