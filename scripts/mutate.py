@@ -28,7 +28,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 PATIENCE_S = 120
-LEFT_OUT = "not killed and not planted and not survives and not every_bit and not change_of_one_bit"
+LEFT_OUT = (
+    "not killed and not planted and not survives and not every_bit and not change_of_one_bit"
+)
 """Tests that take seconds and say nothing that quicker ones do not."""
 GUARD_TESTS = (
     "tests/control/test_control_guards.py",
