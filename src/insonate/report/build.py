@@ -164,7 +164,9 @@ def _truth_sentence(summary: Summary, story: Story) -> str:
     ]
     if not crossed:
         return f"Known only in simulation: {harms}".rstrip() if harms else ""
-    return f"{harms}Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+    return (
+        f"{harms}Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+    )
 
 
 def _write_atomically(place: Path, page: str) -> None:
