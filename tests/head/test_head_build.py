@@ -6,6 +6,7 @@ import pytest
 from insonate.core import TISSUES, SettingsError, Tissue
 from insonate.core.units import db_per_cm_to_np_per_m
 from insonate.head import HeadOptions, build_head
+from insonate.head.build import bone_heat_capacity
 from insonate.head.mappings import MAPPINGS, robust_maximum
 from insonate.head.phantom import phantom_landmarks
 
@@ -91,3 +92,11 @@ def test_hounsfield_is_the_ct(head, featured):
 def test_wrong_options_are_refused(wrong, sentence):
     with pytest.raises(SettingsError, match=sentence):
         HeadOptions(**wrong)
+
+
+def test_the_heat_capacity_of_bone_follows_its_density():
+    density = np.array([1000.0, 1178.0, 1543.0, 1908.0, 2400.0])
+    found = bone_heat_capacity(density)
+    assert found == pytest.approx([2274.0, 2274.0, 1793.5, 1313.0, 1313.0])
+    volumetric = found[1:4] * density[1:4]
+    assert volumetric.max() < 1.15 * volumetric.min()

@@ -14,8 +14,8 @@ from insonate.heat import (
     initial_state,
 )
 from insonate.verification.bioheat import GaussianSource
-from insonate.verification.heat import WATER_DEGC, gaussian_heat
-from insonate.verification.thermal_subjects import hand_made_head, nested_ball
+from insonate.verification.heat import WATER_DEGC
+from insonate.verification.thermal_subjects import gaussian_heat, hand_made_head, nested_ball
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,12 @@ from insonate.heat import (
     build_thermal_model,
     initial_state,
 )
-from insonate.heat.advance import Pacer
+from insonate.heat.ledger import NOTHING
 from insonate.heat.readout import focus_peak, heat_flows, scalp_max, skull_max, temperature_at
-from insonate.heat.scheme import stage_count, stages
+from insonate.heat.scheme import Stepper, stage_count, stages
+from insonate.heat.simulation import Pacer
 from insonate.verification.heat import WATER_DEGC
-from insonate.verification.thermal_subjects import hand_made_head, uniform_state
+from insonate.verification.thermal_subjects import brain_block, hand_made_head, uniform_state
 
 
 def sonicate(
@@ -201,12 +202,78 @@ def test_skull_and_scalp_are_heated_by_their_own_absorption(
 def test_the_pacer_is_short_after_a_change_and_long_at_rest() -> None:
     options = ThermalOptions()
     pacer = Pacer(options, 60.0, options.first_step_s)
-    assert pacer.choose(1e9, 1e3) == options.first_step_s
-    assert pacer.choose(1e9, 1e3) == options.first_step_s
+    pacer.learn(1e3, 1e3)
+    assert pacer.step == options.first_step_s
     for _ in range(20):
-        longest = pacer.choose(0.0, 1e3)
-    assert longest == 60.0
-    assert pacer.choose(0.0, 90.0) == pytest.approx(45.0)
+        pacer.learn(0.0, 0.0)
+    assert pacer.next(1e3) == 60.0
+    assert pacer.next(90.0) == pytest.approx(45.0)
+
+
+def test_the_pacer_keeps_the_error_and_the_bend_at_their_tolerances() -> None:
+    """Errors that fall as τ³ and τ² settle below what is allowed."""
+    options = ThermalOptions()
+    for error, bend in ((1e-4, 0.0), (0.0, 1e-3)):
+        pacer = Pacer(options, 600.0, 1.0)
+        for _ in range(40):
+            pacer.learn(error * pacer.step**3, bend * pacer.step**2)
+        assert 0.3 < error * pacer.step**3 / options.error_tolerance_k + bend * pacer.step**2 / options.step_tolerance_k <= 1.0  # fmt: skip
+
+
+def test_the_error_of_a_step_is_estimated() -> None:
+    """The estimate, of a decay whose error is known, is right to a factor of three."""
+    model = build_thermal_model(
+        brain_block(16), np.zeros(3), options=ThermalOptions(fine_half_width_m=3e-3)
+    )
+    lattice = model.coarse
+    step = 20.0
+    stepper = Stepper(lattice, np.full(lattice.grid.shape, 10.0, np.float32), np.zeros(lattice.grid.shape, np.float32))  # fmt: skip
+    stepper.evaluate(0.0)
+    before = stepper.step(step, 0.0)
+    stepper.evaluate(0.0)
+    cells = (lattice.rows, NOTHING)
+    error, bend = stepper.errors(before, step, 3.0, cells)
+    rate = float(lattice.sink.max())
+    true = abs(float(stepper.rise[5, 5, 5]) - 10.0 * np.exp(-rate * step))
+    assert true / 3 < error < 6 * true
+    assert bend == pytest.approx(rate**2 * float(before[5, 5, 5]) * step**2 / 8, rel=0.2)
+    assert stepper.errors(before, step, 50.0, cells)[1] == 0.0
+
+
+@pytest.mark.parametrize("step", [50.0, 200.0, 600.0])
+def test_noise_on_both_grids_dies_out_whatever_the_step(step: float) -> None:
+    """The pair is stable: without perfusion and with insulated walls noise only decays."""
+    head = brain_block(24)
+    options = ThermalOptions(
+        fine_half_width_m=6e-3, first_step_s=50.0, power_step_s=50.0, cooling_step_s=step,
+        error_tolerance_k=10.0, step_tolerance_k=10.0,
+    )  # fmt: skip
+    model = build_thermal_model(
+        replace(head, perfusion=np.zeros_like(head.perfusion)), np.zeros(3), options=options
+    )
+    rng = np.random.default_rng(4)
+    rest = uniform_state(model, 37.0)
+    state = replace(
+        rest,
+        fine_degc=(37 + rng.standard_normal(rest.fine_degc.shape)).astype(np.float32),
+        coarse_degc=(37 + rng.standard_normal(rest.coarse_degc.shape)).astype(np.float32),
+    )
+    before = heat_flows(model, state).stored_j
+    state = sonicate(model, state, None, 0.0, 40 * step)
+    mean = float(np.mean(state.fine_degc))
+    assert np.abs(state.fine_degc - mean).max() < 0.01
+    assert np.abs(state.coarse_degc - mean).max() < 0.01
+    assert heat_flows(model, state).stored_j == pytest.approx(before, abs=0.05)
+
+
+def test_energy_is_booked_to_rounding(
+    model: ThermalModel, source: HeatSource, cooled: ThermalState
+) -> None:
+    state = sonicate(model, sonicate(model, cooled, source, 300.0, 10.0), source, 0.0, 300.0)
+    gained = heat_flows(model, state).stored_j - heat_flows(model, cooled).stored_j
+    book = state.energy
+    assert book.absorbed_j > 10
+    assert book.absorbed_j - gained - book.carried_off_j == pytest.approx(0.0, abs=0.1)
 
 
 @pytest.mark.parametrize(

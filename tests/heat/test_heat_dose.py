@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insonate.core import SettingsError
@@ -70,6 +70,7 @@ def test_a_nearly_level_piece_has_no_cancellation(
     assert tilted == pytest.approx(level, rel=1e-5)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(temperatures, temperatures, variants)
 def test_fields_and_curves_agree(start: float, end: float, variant: DoseVariant) -> None:
     before = np.full((1, 1, 2), start, np.float32)
@@ -125,3 +126,15 @@ def test_bad_steps_are_refused() -> None:
         cem43_step(level, level[:1], 1.0, "sapareto")
     with pytest.raises(SettingsError, match="at least 0 s"):
         cem43_step(level, level, -1.0, "sapareto")
+
+
+def test_a_row_of_cool_cells_counts_like_each_of_them() -> None:
+    """Rows below 43 °C take a path without branches; it must say the same."""
+    before = np.linspace(33.0, 42.4, 64, dtype=np.float32).reshape(1, 1, 64)
+    after = before + np.float32(0.5)
+    row = cem43_step(before, after, 20.0, "sapareto")
+    exact = [
+        float(cem43([0.0, 20.0], [float(a), float(b)], "sapareto"))
+        for a, b in zip(before[0, 0], after[0, 0], strict=True)
+    ]
+    assert np.allclose(row[0, 0], exact, rtol=2e-5)

@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 
 from insonate.core import Quantity, SettingsError, Tissue
-from insonate.head.model import HeadModel
 from insonate.heat import (
     HeatSource,
     ThermalModel,
-    ThermalOptions,
     ThermalState,
     advance,
-    build_thermal_model,
-    initial_state,
     predict_lesion,
 )
 from insonate.heat.prediction import (
@@ -87,7 +83,8 @@ def test_focus_and_off_target_part_the_brain(
     assert np.linalg.norm(near.point_m - focus) <= 3e-3
     assert np.linalg.norm(far.point_m - focus) > 3e-3
     shifted = off_target_max(model, hot, 3e-3, centre_m=focus + np.array([5e-3, 0, 0]))
-    assert shifted.temperature_degc == pytest.approx(near.temperature_degc)
+    assert shifted.temperature_degc == pytest.approx(hot.fine_degc.max())
+    assert 0 <= near.temperature_degc - hot.fine_degc.max() < 0.6
     nothing = off_target_max(model, hot, 1.0)
     assert np.isnan(nothing.temperature_degc)
     with pytest.raises(SettingsError, match="must be positive"):
@@ -111,19 +108,12 @@ def test_points_read_the_fine_grid_the_coarse_grid_and_the_water(
     assert temperature_at(model, hot, np.stack((points, points))).shape == (2, 3)
 
 
-def test_both_grids_meet_with_second_order(head: HeadModel, focus) -> None:
-    """Halving the coarse spacing brings the two temperatures nearly four times closer."""
-    apart = []
-    for spacing in (2e-3, 1e-3):
-        options = ThermalOptions(fine_half_width_m=7e-3, coarse_spacing_m=spacing)
-        model = build_thermal_model(head, focus, options=options)
-        state = initial_state(model, water_degc=15.0, precool_s=600.0)
-        state = advance(model, state, None, power_w=0.0, duration_s=30.0, water_degc=15.0)
-        deep = np.linalg.norm(model.coarse_grid.points(), axis=-1)[model.region] < 9e-3
-        mean = block_mean(state.fine_degc, model.ratio)
-        apart.append(float(np.abs(mean - state.coarse_degc[model.region])[deep].mean()))
-    assert apart[0] < 0.1
-    assert apart[1] < 0.35 * apart[0]
+def test_coarse_cells_hold_the_mean_of_their_fine_cells(
+    model: ThermalModel, hot: ThermalState
+) -> None:
+    mean = block_mean(hot.fine_degc * model.fine.capacity, model.ratio)
+    mean = mean / block_mean(model.fine.capacity, model.ratio)
+    assert np.abs(mean - hot.coarse_degc[model.region]).max() < 1e-3
 
 
 def test_a_spherical_lesion_has_the_volume_of_its_sphere(model: ThermalModel, focus) -> None:
@@ -177,7 +167,8 @@ def test_the_unit_response_predicts_the_sonication(
         model, cooled, bone_source, Sonication(Stage.VERIFY, 250.0, 10.0), every_s=2.0
     )
     idle = advance(model, cooled, None, power_w=0.0, duration_s=10.0, water_degc=15.0)
-    base = focus_peak(model, idle, 3e-3).temperature_degc
+    hottest = focus_peak(model, run.state, 3e-3)
+    base = float(temperature_at(model, idle, hottest.point_m))
     assert run.focus_peak_degc - base == pytest.approx(response.focus_k_per_kj * 2.5, rel=0.03)
     cells = response.skull_cells
     rise = run.state.coarse_degc.ravel()[cells] - idle.coarse_degc.ravel()[cells]

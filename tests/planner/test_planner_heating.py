@@ -108,9 +108,14 @@ def test_the_peak_is_near_the_target_and_moves_to_the_right_when_steered_right(c
     assert np.allclose(case.thermal.fine_grid.points_of(hottest), moved.peak_m, atol=1.2e-3)
 
 
-def test_the_grid_of_the_focus_lies_round_its_centre():
-    centre = np.array([5e-3, -3e-3, 40e-3])
-    grid = focal_grid(centre)
-    assert np.allclose(grid.points().mean(axis=(0, 1, 2)), centre)
-    assert np.allclose(grid.points().max(axis=(0, 1, 2)) - centre, 12e-3)
+def test_the_grid_of_the_focus_samples_the_cells_of_the_thermal_model(coarse):
+    model = coarse.case.thermal
+    centre = model.focus_m + np.array([0.13e-3, -0.21e-3, 0.4e-3])
+    grid, cell = focal_grid(model, centre), model.fine_grid.spacing_m
+    assert np.abs(grid.points().mean(axis=(0, 1, 2)) - centre).max() <= cell.max() / 2 + 1e-9
+    assert grid.spacing_m.max() <= 0.5e-3 + 1e-9
+    index = model.fine_grid.indices_of(grid.points()).reshape(-1, 3)
+    parts = round(float(cell[0] / grid.spacing_m[0]))
+    within = (index - np.rint(index)) * parts
+    assert np.allclose(np.abs(within), 0.0 if parts == 1 else np.abs(within[0]), atol=1e-6)
     assert grid.frame is Frame.CT

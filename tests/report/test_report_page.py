@@ -93,10 +93,10 @@ def test_every_section_is_there_in_order(page):
 
 
 def test_every_figure_is_there_with_words_for_who_cannot_see_it(page):
-    wanted = ["planes", "array", "spreads", "peaks", "timeline", "truth", "lesion"]
+    wanted = ["planes", "array", "spreads", "peaks", "timeline", "sure", "truth", "lesion"]
     for name in [*wanted, *(f"maps-{k}" for k in range(1, 6))]:
         assert f'id="figure-{name}"' in page
-    assert page.count("<img ") == page.count('alt="') == page.count("<figcaption>") == 12
+    assert page.count("<img ") == page.count('alt="') == page.count("<figcaption>") == 13
     assert 'alt=""' not in page
 
 

@@ -25,6 +25,7 @@ from insonate.cli.output import (
     say,
 )
 from insonate.cli.scenarios import OperatorKind, print_ending
+from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
 
@@ -208,6 +209,14 @@ def verify(
     slow: Annotated[
         bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
     ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Thermometry on real phase instead: a folder of magnitude and phase NIfTI files.",
+            show_default=False,
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
@@ -215,7 +224,7 @@ def verify(
 
     print_disclaimer()
     with exit_codes():
-        checks = run_checks(area, slow=slow)
+        checks = run_checks(area, slow=slow, data=data)
         if json:
             print_json([asdict(c) for c in checks])
         else:
@@ -229,6 +238,9 @@ def verify(
             )
     if not json:
         plain.print(f"{len(checks)} checks, all within their limits.")
+
+
+app.command()(thermometry)
 
 
 def _check_table(checks: "list[Check]") -> Table:

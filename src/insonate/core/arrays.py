@@ -30,3 +30,8 @@ def compiled(function: Function) -> Function:
 def compiled_parallel(function: Function) -> Function:
     """Compile a kernel whose ``numba.prange`` loops run on all threads, cached between runs."""
     return cast("Function", numba.njit(cache=True, parallel=True, fastmath=True)(function))
+
+
+def compiled_inline(function: Function) -> Function:
+    """Compile a part of a parallel kernel, put into its caller before that is optimised."""
+    return cast("Function", numba.njit(inline="always", fastmath=True)(function))

@@ -449,6 +449,36 @@ class LesionDescribed(Document):
     dose_variant: str
 
 
+class Band(Document):
+    """The 5th, 50th and 95th percentile of what an ensemble predicts."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class HeatForecast(Document):
+    """How sure the model was of one sonication, before and after others were measured.
+
+    Bands over members whose properties differ as the sources do; ``prior`` is the plan's,
+    ``posterior`` has learnt from the ``learnt_from`` sonications before this one.
+    """
+
+    kind: Literal["heat_forecast"] = "heat_forecast"
+    sonication: int
+    members: int
+    learnt_from: int
+    peak_prior_degc: Band
+    peak_posterior_degc: Band
+    lesion_prior_mm3: Band
+    lesion_posterior_mm3: Band
+    """Above 240 CEM43."""
+    skull_prior_degc: Band
+    skull_posterior_degc: Band
+    sensitivities: dict[str, float]
+    """First-order share of the prior variance of the peak that each property explains."""
+
+
 class SessionClosed(Document):
     """The last event of a finished record."""
 
@@ -486,6 +516,7 @@ Payload = Annotated[
     | TruthCurve
     | HarmObserved
     | LesionDescribed
+    | HeatForecast
     | SessionClosed,
     Field(discriminator="kind"),
 ]

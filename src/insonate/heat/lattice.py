@@ -11,12 +11,12 @@ for cells as large as the voxels this is the harmonic mean of κ, for larger one
 layers such as the scalp in front of the bone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insonate.core import Grid
+from insonate.core import Grid, SettingsError
 from insonate.core.arrays import frozen
 from insonate.core.tissue import BLOOD_DENSITY, BLOOD_HEAT_CAPACITY
 from insonate.heat.voxels import block_mean
@@ -60,8 +60,15 @@ class Lattice:
         w ρ_b C_b/ρC, 1/s.
     held
         Cells of water, at a prescribed temperature.
-    live_rows
-        Whether any cell of the row along z at (x, y) is not held; shape (nx, ny).
+    rows
+        Of each row along z at (x, y) the first cell that is not held, the longest run of cells
+        that are all alike (begin, end), and the end of what is not held; int32, (nx, ny, 4).
+    bulk
+        What those cells have in common: three conductances, 1/ρC, sink; float32, (5,).
+    wet
+        For each axis the flat indices of the faces between water and tissue.
+    exchange
+        Coefficient with which ``conductance`` was made there, W/(m² K).
     spectral_radius
         Bound on the fastest decay rate, 1/s (Gershgorin's circles).
     """
@@ -72,7 +79,10 @@ class Lattice:
     inverse_capacity: Field
     sink: Field
     held: NDArray[np.bool_]
-    live_rows: NDArray[np.bool_]
+    rows: NDArray[np.int32]
+    bulk: Field
+    wet: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    exchange: float
     spectral_radius: float
 
 
@@ -80,8 +90,8 @@ class Lattice:
 class Surroundings:
     """What a lattice borders on: exchange with water, W/(m² K), and its outermost faces.
 
-    ``edge`` is "insulated", "fixed" (the ghost layer has a prescribed temperature at the centre
-    of a ghost cell made of the margin) or "body" (the face itself has the ghost's temperature).
+    ``edge`` is "insulated" (no heat crosses it by itself) or "body" (the face has body
+    temperature).
     """
 
     exchange: float
@@ -94,8 +104,7 @@ def build_lattice(grid: Grid, material: Material, around: Surroundings) -> Latti
     Parameters
     ----------
     grid
-        The cells; each holds ``block``³ voxels of ``material``. With ``around.edge`` "fixed" the
-        material has a margin of one cell (of one voxel) more on every side.
+        The cells; each holds ``block``³ voxels of ``material``.
     material
         The voxels.
     around
@@ -105,19 +114,17 @@ def build_lattice(grid: Grid, material: Material, around: Surroundings) -> Latti
     -------
     Lattice
     """
-    margin = 1 if around.edge == "fixed" else 0
-    block = (material.water.shape[0] - 2 * margin) // grid.shape[0]
-    water = block_mean(material.water.astype(np.float32), block) >= 0.5
-    inner = (slice(margin, -margin or None),) * 3
+    block = material.water.shape[0] // grid.shape[0]
+    held = block_mean(material.water.astype(np.float32), block) >= 0.5
     tissue = 1.0 - material.water.astype(np.float32)
-    share = np.maximum(block_mean(tissue, block)[inner], 1e-6)
-    capacity = _tissue_mean(material.capacity, tissue, block)[inner] / share
-    perfusion = _tissue_mean(material.perfusion, tissue, block)[inner] / share
-    held = water[inner]
-    capacity[held] = block_mean(material.capacity, block)[inner][held]
+    share = np.maximum(block_mean(tissue, block), 1e-6)
+    capacity = block_mean(material.capacity * tissue, block) / share
+    perfusion = block_mean(material.perfusion * tissue, block) / share
+    capacity[held] = block_mean(material.capacity, block)[held]
     inverse = np.where(held, 0.0, 1.0 / capacity).astype(np.float32)
     sink = np.where(held, 0.0, BLOOD_CAPACITY * perfusion * inverse).astype(np.float32)
-    conductance = _conductances(grid, material.conductivity, water, around)
+    conductance = _conductances(grid, material.conductivity, held, around)
+    bulk, alike = _bulk(conductance, inverse, sink)
     return Lattice(
         grid,
         conductance,
@@ -125,13 +132,102 @@ def build_lattice(grid: Grid, material: Material, around: Surroundings) -> Latti
         frozen(inverse),
         frozen(sink),
         frozen(held),
-        frozen((~held).any(axis=2)),
+        frozen(_rows(~held, alike)),
+        frozen(bulk),
+        _wet_faces(held),
+        around.exchange,
         _spectral_radius(conductance, inverse, sink),
     )
 
 
-def _tissue_mean(values: Field, tissue: Field, block: int) -> NDArray[np.float64]:
-    return block_mean(values * tissue, block)
+def with_exchange(lattice: Lattice, exchange: float) -> Lattice:
+    """Return the same cells under water that exchanges ``exchange`` W/(m² K) with them.
+
+    A wet face conducts 1/(1/h + R) with R the resistance of the half cell behind it; R follows
+    from the conductance at the old h, exactly where a face is one voxel, and else for the mean
+    of its columns.
+
+    Raises
+    ------
+    SettingsError
+        When either coefficient is not positive.
+    """
+    if not (exchange > 0 and lattice.exchange > 0):
+        raise SettingsError(
+            f"The exchange with the water cannot go from {lattice.exchange} to {exchange} "
+            "W/(m² K): both must be positive; still water has 50 or more."
+        )
+    changed = []
+    for axis, (g, wet) in enumerate(zip(lattice.conductance, lattice.wet, strict=True)):
+        h = float(lattice.grid.spacing_m[axis])
+        new = g.copy()
+        resistance = 1.0 / (g.ravel()[wet].astype(np.float64) * h) - 1.0 / lattice.exchange
+        new.ravel()[wet] = 1.0 / (h * (np.maximum(resistance, 0.0) + 1.0 / exchange))
+        changed.append(frozen(new))
+    x, y, z = changed
+    radius = _spectral_radius((x, y, z), lattice.inverse_capacity, lattice.sink)
+    return replace(lattice, conductance=(x, y, z), exchange=exchange, spectral_radius=radius)
+
+
+def _wet_faces(
+    held: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    found = []
+    for axis in range(3):
+        line = np.moveaxis(held, axis, 0)
+        wet = np.zeros((line.shape[0] + 1, *line.shape[1:]), np.bool_)
+        wet[1:-1] = line[:-1] != line[1:]
+        found.append(frozen(np.flatnonzero(np.moveaxis(wet, 0, axis))))
+    x, y, z = found
+    return x, y, z
+
+
+def _bulk(
+    conductance: tuple[Field, Field, Field], inverse: Field, sink: Field
+) -> tuple[Field, NDArray[np.bool_]]:
+    """Find the commonest kind of cell, and which cells are of it, all six faces included."""
+    live = inverse > 0
+    values, counts = np.unique(
+        inverse[live][:: max(1, live.size // 100_000)], return_counts=True
+    )
+    if not values.size:
+        return np.zeros(5, np.float32), live
+    common = values[counts.argmax()]
+    alike = inverse == common
+    kinds = np.empty(5, np.float32)
+    kinds[3], kinds[4] = common, np.median(sink[alike])
+    alike &= np.isclose(sink, kinds[4], rtol=1e-6, atol=0.0)
+    for axis, g in enumerate(conductance):
+        line, kept = np.moveaxis(g, axis, 0), np.moveaxis(alike, axis, 0)
+        kinds[axis] = np.median(line[1:][kept][::7]) if kept.any() else 0.0
+        close = np.isclose(line, kinds[axis], rtol=1e-6, atol=0.0)
+        kept &= close[1:] & close[:-1]
+    return kinds, alike
+
+
+def _rows(live: NDArray[np.bool_], alike: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return (first live, run begin, run end, live end) of each row along z."""
+    nx, ny, nz = live.shape
+    rows = np.zeros((nx, ny, 4), np.int32)
+    some = live.any(axis=2)
+    rows[..., 0] = np.where(some, live.argmax(axis=2), 0)
+    rows[..., 3] = np.where(some, nz - live[:, :, ::-1].argmax(axis=2), 0)
+    begin, end = _longest_runs(alike)
+    rows[..., 1] = np.where(end > begin, begin, rows[..., 0])
+    rows[..., 2] = np.where(end > begin, end, rows[..., 0])
+    return rows
+
+
+def _longest_runs(marks: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return begin and end of the longest run of True along the last axis."""
+    begin = np.zeros(marks.shape[:2], np.int32)
+    end, length = begin.copy(), begin.copy()
+    for k in range(marks.shape[2]):
+        length = np.where(marks[:, :, k], length + 1, 0)
+        longer = length > end - begin
+        begin = np.where(longer, k + 1 - length, begin)
+        end = np.where(longer, k + 1, end)
+    return begin, end
 
 
 def _conductances(
@@ -165,14 +261,11 @@ def _faces(
     into = np.where(columns[:-1] & wet, film, high[:-1])
     out_of = np.where(columns[1:] & wet, film, low[1:])
     inner = 1.0 / (into + out_of)
-    if around.edge == "fixed":
-        inner = inner[:, 1:-1, 1:-1]
-    else:
-        outer = 1.0 if around.edge == "body" else 0.0
-        inner = np.concatenate((outer / low[:1], inner, outer / high[-1:]))
-        inner = inner.reshape(inner.shape[0], held.shape[1], block, held.shape[2], block)
-        inner = inner.mean(axis=(2, 4))
-    return np.moveaxis(inner, 0, axis) / spacing
+    outer = 1.0 if around.edge == "body" else 0.0
+    inner = np.concatenate((outer / low[:1], inner, outer / high[-1:]))
+    inner = inner.reshape(inner.shape[0], held.shape[1], block, held.shape[2], block)
+    faces: NDArray[np.float64] = np.moveaxis(inner.mean(axis=(2, 4)), 0, axis) / spacing
+    return faces
 
 
 def _half_resistances(

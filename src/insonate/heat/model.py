@@ -1,7 +1,6 @@
 """The nouns of heat: the model of one head, where sound becomes heat, how warm everything is."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from insonate.core import GeometryError, Grid, SettingsError, Tissue
 from insonate.core.arrays import frozen
 from insonate.heat.lattice import Field, Lattice
+from insonate.heat.ledger import Energy
 from insonate.heat.options import ThermalOptions
 
 
@@ -26,9 +26,10 @@ class Cells:
 class ThermalModel:
     """Pennes' equation on two grids of one head, in the CT frame.
 
-    The coarse grid carries the heat of the whole head, the focus included. The fine grid is a
-    window into it: whole coarse cells, each split into ``ratio**3``, with the coarse temperature
-    as its boundary, and the same absorbed power in every coarse cell.
+    The coarse grid carries the heat of the whole head. The fine grid replaces whole coarse cells
+    round the focus, each split into ``ratio**3``. What the coarse grid conducts through the
+    faces between them enters the fine one, and the fine cells' mean is given back: no heat is
+    lost or made where they meet.
 
     Parameters
     ----------
@@ -41,8 +42,6 @@ class ThermalModel:
         the tissue fills at least half.
     focus_m
         The planned focus, shape (3,), m.
-    ghost_matrix
-        Sparse: coarse temperatures (padded, flat) to those of the fine grid's ghost layer.
     options
         The settings it was built with.
     """
@@ -53,7 +52,6 @@ class ThermalModel:
     ratio: int
     cells: dict[Tissue, Cells]
     focus_m: NDArray[np.float64]
-    ghost_matrix: Any
     options: ThermalOptions
 
     @property
@@ -74,6 +72,11 @@ class ThermalModel:
             for c, n in zip(self.corner, self.fine.grid.shape, strict=True)
         )
         return x, y, z
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """First and last + 1 of those coarse cells, along each axis, shape (6,)."""
+        return np.array([end for part in self.region for end in (part.start, part.stop)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +125,9 @@ class ThermalState:
     fine_peak_degc, coarse_peak_degc
         The highest temperature so far, float32, °C.
     water_degc, power_w, step_s
-        Of the last step: water, acoustic power, length of the step.
+        Of the last step: water, acoustic power, length of the steps of coarse and fine grid.
+    energy
+        Where the heat went since time 0.
 
     Raises
     ------
@@ -139,7 +144,8 @@ class ThermalState:
     coarse_peak_degc: Field
     water_degc: float
     power_w: float = 0.0
-    step_s: float = 0.0
+    step_s: tuple[float, float] = (0.0, 0.0)
+    energy: Energy = field(default_factory=Energy)
 
     def __post_init__(self) -> None:
         for level in ("fine", "coarse"):

@@ -31,7 +31,10 @@ class ThermalOptions:
     first_step_s
         First time step after power or water have changed; no step is shorter.
     step_tolerance_k
-        How far the temperature may depart, anywhere, from a straight line within one step.
+        How far the temperature of a cell above 40 °C may depart from a straight line within one
+        step: dose is integrated along straight lines.
+    error_tolerance_k
+        Estimated error that one step may make in any cell.
     dose_variant
         Which rule of CEM43 is accumulated.
 
@@ -50,6 +53,7 @@ class ThermalOptions:
     cooling_step_s: float = 60.0
     first_step_s: float = 0.2
     step_tolerance_k: float = 0.02
+    error_tolerance_k: float = 0.02
     dose_variant: DoseVariant = DoseVariant.SAPARETO
 
     def __post_init__(self) -> None:
@@ -63,6 +67,7 @@ class ThermalOptions:
             ("power_step_s", self.first_step_s, 60.0),
             ("cooling_step_s", self.first_step_s, 600.0),
             ("step_tolerance_k", 1e-6, 10.0),
+            ("error_tolerance_k", 1e-6, 10.0),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

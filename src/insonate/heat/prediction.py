@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from insonate.core import SettingsError, Tissue
 from insonate.core.arrays import frozen
 from insonate.core.units import BODY_TEMPERATURE_DEGC
-from insonate.heat.advance import Pacer, Simulation, advance
+from insonate.heat.advance import Course, advance, pacers_for
 from insonate.heat.dose import cem43
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
-from insonate.heat.readout import Extremes, focus_peak, scalp_max, skull_max
+from insonate.heat.readout import Extremes, focus_peak, hottest_near, scalp_max, skull_max
+from insonate.heat.simulation import Simulation
 from insonate.plan.model import Limits, Sonication
 
 FOCUS_RADIUS_M = 3e-3
@@ -37,7 +38,7 @@ class UnitResponse:
     time_s
         Shape (n,), s since power on, beginning with 0.
     focus
-        Shape (n,), K/W: the hottest fine cell within 3 mm of the planned focus.
+        Shape (n,), K/W: the hottest point within 3 mm of the planned focus.
     skull, scalp
         Shape (n, cells), K/W: the cells of ``skull_cells`` and ``scalp_cells``.
     skull_cells, scalp_cells
@@ -94,25 +95,24 @@ def unit_response(model: ThermalModel, source: HeatSource, duration_s: float) ->
         raise SettingsError(
             f"The duration is {duration_s} s; a sonication needs more than 0 s."
         )
-    state = _at_body_temperature(model)
+    course = Course(model, _at_body_temperature(model))
     times = [0.0, *(duration_s * part for part in (0.25, 0.5, 0.75, 1.0))]
     times += [duration_s + tail for tail in _TAIL_S]
     cells = [_coarse_cells(model, tissue) for tissue in (Tissue.SKULL, Tissue.SCALP)]
     focus = [0.0]
     rises = [[np.zeros(c.size, np.float32)] for c in cells]
     for begin, end in pairwise(times):
-        state = advance(
-            model,
-            state,
+        course.run(
             source,
             power_w=_PROBE_W if end <= duration_s else 0.0,
             duration_s=end - begin,
             water_degc=BODY_TEMPERATURE_DEGC,
         )
-        hottest = focus_peak(model, state, FOCUS_RADIUS_M)
-        focus.append((hottest.temperature_degc - BODY_TEMPERATURE_DEGC) / _PROBE_W)
+        fine, coarse = course.degc()
+        hottest, _ = hottest_near(model, fine, FOCUS_RADIUS_M)
+        focus.append((hottest - BODY_TEMPERATURE_DEGC) / _PROBE_W)
         for rise, c in zip(rises, cells, strict=True):
-            rise.append((state.coarse_degc.ravel()[c] - BODY_TEMPERATURE_DEGC) / _PROBE_W)
+            rise.append((coarse.ravel()[c] - BODY_TEMPERATURE_DEGC) / _PROBE_W)
     skull, scalp = (frozen(np.stack(rise), np.float32) for rise in rises)
     return UnitResponse(
         duration_s, frozen(times, np.float64), frozen(focus, np.float64), skull, scalp, *cells
@@ -270,12 +270,13 @@ def cooling_wait(
     if not power_w >= 0:
         raise SettingsError(f"The power is {power_w} W; it must be at least 0 W.")
     search = options or WaitOptions()
-    simulation = Simulation(model, (state.coarse_degc, None), None, state.water_degc)
-    pacer = Pacer(model.options, model.options.cooling_step_s, model.options.first_step_s)
+    simulation = Simulation(model, state.coarse_degc)
+    simulation.set_water(state.water_degc)
+    pacers = pacers_for(model.options, 0.0)
     wait = 0.0
     found = _after_wait(model, simulation, state, (response, power_w), limits)
     while not found.enough and wait + search.step_s <= search.longest_s:
-        simulation.run(search.step_s, 0.0, pacer)
+        simulation.run(search.step_s, 0.0, pacers)
         wait += search.step_s
         found = _after_wait(model, simulation, state, (response, power_w), limits, wait)
     return found

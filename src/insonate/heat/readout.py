@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import map_coordinates, spline_filter
 
 from insonate.core import Grid, SettingsError, Tissue, Volume, sample
 from insonate.core.arrays import frozen
 from insonate.core.units import BODY_TEMPERATURE_DEGC
 from insonate.heat.lattice import Field
+from insonate.heat.ledger import Losses
 from insonate.heat.model import Cells, ThermalModel, ThermalState
+
+_AROUND = 5  # cells round the hottest one that the spline is made from
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ def focus_peak(
     *,
     centre_m: ArrayLike | None = None,
 ) -> Extremes:
-    """Return the extremes of the fine cells within ``radius_m`` of the focus.
+    """Return the extremes within ``radius_m`` of the focus, between the fine cells.
 
     Parameters
     ----------
@@ -67,6 +71,37 @@ def focus_peak(
     SettingsError
         When the radius is not positive, or no fine cell lies within it.
     """
+    degc, point = hottest_near(model, state.fine_degc, radius_m, centre_m=centre_m)
+    peak, _ = hottest_near(model, state.fine_peak_degc, radius_m, centre_m=centre_m)
+    log_dose = np.log2(np.clip(state.fine_dose, 1e-12, 1e30))
+    dose, _ = hottest_near(model, log_dose, radius_m, centre_m=centre_m)
+    infinite = bool(np.isinf(state.fine_dose).any())
+    return Extremes(degc, frozen(point), peak, float("inf") if infinite else float(2.0**dose))
+
+
+def hottest_near(
+    model: ThermalModel, values: Field, radius_m: float, *, centre_m: ArrayLike | None = None
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the highest value between the fine cells near the focus, and where it is.
+
+    Read from a cubic spline within half a cell of the hottest cell, every eighth of a cell. Read
+    from the cells alone, a spot of 1.5 mm is up to a tenth lower where it falls between cells of
+    0.5 mm.
+
+    Parameters
+    ----------
+    model
+        The head.
+    values
+        Shape ``model.fine_grid.shape``.
+    radius_m, centre_m
+        As in ``focus_peak``.
+
+    Returns
+    -------
+    float, NDArray
+        The value, and the point, shape (3,), m.
+    """
     centre = model.focus_m if centre_m is None else np.asarray(centre_m, dtype=np.float64)
     near = np.flatnonzero(_square_distance(model.fine_grid, centre) <= _square(radius_m))
     if near.size == 0:
@@ -74,7 +109,18 @@ def focus_peak(
             f"No cell of the fine grid lies within {radius_m * 1e3:g} mm of "
             f"{np.round(centre * 1e3, 1).tolist()} mm; give a larger radius or a nearer centre."
         )
-    return _extremes(model, state, Cells(near, np.empty(0, np.int64)))
+    top = np.unravel_index(int(near[values.ravel()[near].argmax()]), model.fine_grid.shape)
+    low = [max(int(i) - _AROUND, 0) for i in top]
+    box = tuple(slice(a, int(i) + _AROUND + 1) for a, i in zip(low, top, strict=True))
+    spline = spline_filter(values[box].astype(np.float64), order=3, mode="mirror")
+    steps = np.arange(-4, 5) / 8.0
+    index = np.stack(np.meshgrid(*(int(i) + steps for i in top), indexing="ij"))
+    index = np.clip(index, 0, np.array(values.shape).reshape(3, 1, 1, 1) - 1)
+    local = index - np.array(low).reshape(3, 1, 1, 1)
+    fine = map_coordinates(spline, local, order=3, mode="mirror", prefilter=False)
+    best = np.unravel_index(int(fine.argmax()), fine.shape)
+    point = model.fine_grid.points_of([float(axis[best]) for axis in index])
+    return float(fine[best]), point
 
 
 def off_target_max(
@@ -133,7 +179,7 @@ def peak_at(
 
 @dataclass(frozen=True)
 class HeatFlows:
-    """Where the heat of the coarse grid is, and where it goes.
+    """Where the heat of both grids is, and where it goes.
 
     ``stored_j`` is the heat above body temperature (J); ``blood_w`` and ``water_w`` are what
     perfusion and the circulating water carry off, ``cut_w`` what leaves through cut faces (W).
@@ -152,20 +198,16 @@ class HeatFlows:
 
 def heat_flows(model: ThermalModel, state: ThermalState) -> HeatFlows:
     """Return the heat content and the losses of the whole head at one time."""
-    lattice = model.coarse
-    volume = lattice.grid.voxel_volume_m3
-    rise = state.coarse_degc.astype(np.float64) - BODY_TEMPERATURE_DEGC
-    live = ~lattice.held
-    stored = float((lattice.capacity * rise)[live].sum()) * volume
-    blood = float((lattice.sink * lattice.capacity * rise)[live].sum()) * volume
-    water, cut = 0.0, 0.0
-    for axis, conductance in enumerate(lattice.conductance):
-        g, u = np.moveaxis(conductance, axis, 0), np.moveaxis(rise, axis, 0)
-        held = np.moveaxis(lattice.held, axis, 0)
-        down = g[1:-1] * (u[:-1] - u[1:])
-        water += float(down[~held[:-1] & held[1:]].sum() - down[held[:-1] & ~held[1:]].sum())
-        cut += float((g[0] * u[0])[~held[0]].sum() + (g[-1] * u[-1])[~held[-1]].sum())
-    return HeatFlows(stored, blood, water * volume, cut * volume)
+    stored, flows = 0.0, np.zeros(3)
+    for losses, degc in (
+        (Losses(model.coarse, model.bounds), state.coarse_degc),
+        (Losses(model.fine), state.fine_degc),
+    ):
+        rise = np.pad(degc - np.float32(BODY_TEMPERATURE_DEGC), 1)
+        stored += losses.stored_j(rise)
+        flows += losses.flows(rise, state.water_degc - BODY_TEMPERATURE_DEGC)
+    blood, water, cut = (float(v) for v in flows)
+    return HeatFlows(stored, blood, water, cut)
 
 
 def _square(radius_m: float) -> float:

@@ -20,14 +20,16 @@ from itertools import pairwise
 from math import ceil, sqrt
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from insonate.core.arrays import compiled_parallel
+from insonate.heat.kernels import Rows, apply_stage, first_stage, step_errors
 from insonate.heat.lattice import Field, Lattice
 
-Ghosts = Callable[[Field, float], None]
-"""Writes the ghost layer of a padded field at a part (0-1) of the step."""
+Feed = Callable[[Field, float, float], None]
+"""Adds to a padded field what enters through the outer faces at a part (0-1) of the step, K/s,
+times a weight (s)."""
+
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -65,55 +67,78 @@ def stages(count: int) -> tuple[Stage, ...]:
     return tuple(made)
 
 
-@compiled_parallel
-def _apply(
-    out: Field,
-    levels: tuple[Field, Field, Field, Field],
-    conductance: tuple[Field, Field, Field],
-    cells: tuple[Field, Field, Field],
-    live: NDArray[np.bool_],
-    weights: NDArray[np.float32],
-) -> None:
-    """One stage in one sweep; levels: Y_{j−1}, Y_{j−2}, Y_0, L(Y_0), padded by one cell.
+Flow = Callable[[Field], NDArray[np.floating]]
+"""A linear function of a padded field: what flows somewhere, by the temperatures."""
 
-    Each row along z is done in short loops over few arrays, which compilers vectorise; rows
-    without a live cell are left out.
+
+class Register:
+    """A flow, integrated over one step by the weights of the scheme itself.
+
+    It follows the recursion of the stages with the flow in place of L(U): so it holds exactly
+    what the cells on both sides have exchanged.
+
+    Parameters
+    ----------
+    flow
+        What is integrated.
     """
-    u, before, start, start_rate = levels
-    gx, gy, gz = conductance
-    inverse, sink, heat = cells
-    w0, w1, w2, w3, w4 = weights[0], weights[1], weights[2], weights[3], weights[4]
-    power = weights[5]
-    nx, ny, nz = inverse.shape
-    for i in prange(nx):
-        flow = np.empty(nz, np.float32)
-        for j in range(ny):
-            if not live[i, j]:
-                continue
-            for k in range(nz):
-                here = u[i + 1, j + 1, k + 1]
-                flow[k] = gx[i, j, k] * (u[i, j + 1, k + 1] - here) + gx[i + 1, j, k] * (
-                    u[i + 2, j + 1, k + 1] - here
-                )
-            for k in range(nz):
-                here = u[i + 1, j + 1, k + 1]
-                flow[k] += gy[i, j, k] * (u[i + 1, j, k + 1] - here) + gy[i, j + 1, k] * (
-                    u[i + 1, j + 2, k + 1] - here
-                )
-                flow[k] += gz[i, j, k] * (u[i + 1, j + 1, k] - here) + gz[i, j, k + 1] * (
-                    u[i + 1, j + 1, k + 2] - here
-                )
-            for k in range(nz):
-                here = u[i + 1, j + 1, k + 1]
-                rate = inverse[i, j, k] * (flow[k] + power * heat[i, j, k])
-                flow[k] = w0 * here + w3 * (rate - sink[i, j, k] * here)
-            for k in range(nz):
-                out[i + 1, j + 1, k + 1] = (
-                    flow[k]
-                    + w1 * before[i + 1, j + 1, k + 1]
-                    + w2 * start[i + 1, j + 1, k + 1]
-                    + w4 * start_rate[i + 1, j + 1, k + 1]
-                )
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        nothing: NDArray[np.floating] = np.empty(0, np.float32)
+        self.start = self.end = self.total = self._last = nothing
+
+    def begin(self, field: Field, weight: float) -> None:
+        """Take the first stage; ``weight`` is b_1 w τ."""
+        self.start = self._flow(field)
+        self._last = np.zeros_like(self.start)
+        self.total = self.start * self.start.dtype.type(weight)
+
+    def add(self, field: Field, stage: Stage, duration: float) -> None:
+        """Take the next stage, from Y_{j−1}."""
+        kind = self.start.dtype.type
+        new = kind(stage.previous) * self.total + kind(stage.before) * self._last
+        new += kind(stage.rate * duration) * self._flow(field)
+        new += kind(stage.start_rate * duration) * self.start
+        self._last, self.total = self.total, new
+
+    def finish(self, field: Field) -> None:
+        """Take what flows at the end of the step."""
+        self.end = self._flow(field)
+
+
+def flow_into(lattice: Lattice, box: Box) -> Flow:
+    """Return the flow through the six sides of a box of cells, W/m³ of a cell, flat.
+
+    Parameters
+    ----------
+    lattice
+        The cells.
+    box
+        Which of them, in indices of the lattice; at least one cell must lie round it.
+    """
+    sides = [_side(lattice, box, axis, at_end=at_end) for axis in range(3) for at_end in (0, 1)]
+
+    def flow(field: Field) -> NDArray[np.floating]:
+        parts = [(g * (field[out] - field[inside])).ravel() for g, inside, out in sides]
+        return np.concatenate(parts)
+
+    return flow
+
+
+def _side(lattice: Lattice, box: Box, axis: int, *, at_end: int) -> tuple[Field, Box, Box]:
+    """Return conductance, inner and outer cells (padded) of one side of a box."""
+    face, inside, outside = list(box), [], []
+    index = box[axis].stop if at_end else box[axis].start
+    face[axis] = slice(index, index + 1)
+    for a, part in enumerate(box):
+        padded = slice(part.start + 1, part.stop + 1)
+        within = index - 1 if at_end else index
+        without = index if at_end else index - 1
+        inside.append(slice(within + 1, within + 2) if a == axis else padded)
+        outside.append(slice(without + 1, without + 2) if a == axis else padded)
+    g = lattice.conductance[axis][face[0], face[1], face[2]]
+    return g, (inside[0], inside[1], inside[2]), (outside[0], outside[1], outside[2])
 
 
 class Stepper:
@@ -133,31 +158,54 @@ class Stepper:
         self.lattice = lattice
         self.rise: Field = np.pad(rise.astype(np.float32), 1)
         self.rate: Field = np.zeros_like(self.rise)
-        self._cells = (lattice.inverse_capacity, lattice.sink, heat)
+        self.heat = heat
+        self.old_rate: Field = np.zeros_like(self.rise)
         self._spare = [self.rise.copy() for _ in range(3)]
-        self._old_rate: Field = np.zeros_like(self.rise)
 
-    def evaluate(self, power_w: float, ghosts: Ghosts) -> float:
-        """Compute L(U) now; return by how much it has changed since the last call, K/s."""
-        self.rate, self._old_rate = self._old_rate, self.rate
-        ghosts(self.rise, 0.0)
+    def evaluate(self, power_w: float, feed: Feed | None = None) -> None:
+        """Compute L(U) now, and keep that of the last call."""
+        self.rate, self.old_rate = self.old_rate, self.rate
         self._sweep(self.rate, (self.rise, self.rise), Stage(0, 0, 0, 1, 0, 0), 1.0, power_w)
-        change = np.subtract(self.rate, self._old_rate, out=self._old_rate)
-        return float(max(change.max(), -change.min()))
+        if feed is not None:
+            feed(self.rate, 1.0, 0.0)
 
-    def step(self, duration: float, power_w: float, ghosts: Ghosts) -> Field:
+    def hold(self, rise: float) -> None:
+        """Give the cells of water a temperature, K over arterial blood."""
+        for field in (self.rise, *self._spare):
+            field[1:-1, 1:-1, 1:-1][self.lattice.held] = np.float32(rise)
+
+    def errors(
+        self, before: Field, step: float, hot: float, cells: tuple[Rows, NDArray[np.int64]]
+    ) -> tuple[float, float]:
+        """Return what ``kernels.step_errors`` says of the last step, after ``evaluate``."""
+        ends, rates = (before, self.rise), (self.old_rate, self.rate)
+        return step_errors(*cells, ends, rates, step, hot)
+
+    def step(
+        self,
+        duration: float,
+        power_w: float,
+        feed: Feed | None = None,
+        registers: tuple[Register, ...] = (),
+    ) -> Field:
         """Advance by one step after ``evaluate``; return the padded field of its beginning."""
         start, (now, last, out) = self.rise, self._spare
         weights = stages(stage_count(duration * self.lattice.spectral_radius))
-        np.multiply(self.rate, np.float32(weights[0].start_rate * duration), out=now)
-        now += start
+        first_stage(self.lattice.rows, start, self.rate, weights[0].start_rate * duration, now)
+        for register in registers:
+            register.begin(start, weights[0].start_rate * duration)
         last = start
         for done, stage in pairwise(weights):
-            ghosts(now, done.time)
+            for register in registers:
+                register.add(now, stage, duration)
             self._sweep(out, (now, last), stage, duration, power_w)
+            if feed is not None:
+                feed(out, stage.rate * duration, done.time)
             now, last, out = out, now, (self._spare[1] if last is start else last)
         self.rise = now
         self._spare = [a for a in (*self._spare, start) if a is not now]
+        for register in registers:
+            register.finish(now)
         return start
 
     def _sweep(
@@ -168,17 +216,13 @@ class Stepper:
         duration: float,
         power_w: float,
     ) -> None:
-        weights = np.array(
-            (
-                stage.previous,
-                stage.before,
-                stage.start,
-                stage.rate * duration,
-                stage.start_rate * duration,
-                power_w,
-            ),
-            dtype=np.float32,
-        )
-        levels = (*recent, self.rise, self.rate)
+        numbers = (stage.previous, stage.before, stage.start, stage.rate * duration, stage.start_rate * duration, power_w)  # fmt: skip
         lattice = self.lattice
-        _apply(out, levels, lattice.conductance, self._cells, lattice.live_rows, weights)
+        apply_stage(
+            out,
+            (*recent, self.rise, self.rate),
+            lattice.conductance,
+            (lattice.inverse_capacity, lattice.sink, self.heat),
+            (lattice.rows, lattice.bulk),
+            np.array(numbers, dtype=np.float32),
+        )

@@ -68,9 +68,10 @@ def heat_source(
 ) -> HeatSource:
     """Turn a field into heat on both grids of the model, for each watt of acoustic power.
 
-    On the fine grid |p|² is the mean of the field over each cell (overlap of the voxels of both
-    grids, so that the integral is kept); cells that the field does not reach take
-    ``coarse_mean_square``. Coarse cells under the fine grid are given the mean heat of their fine
+    On the fine grid |p|² is the mean of the field over each cell: by its second difference where
+    the field was taken at the cells' centres, else by the overlap of the voxels of both grids,
+    which widens a narrow spot by up to a cell; both keep the integral. Cells that the field does
+    not reach take ``coarse_mean_square``. Coarse cells under the fine grid are given the mean heat of their fine
     cells, all others their voxels' mean of share · α/(ρc) times ``coarse_mean_square``.
 
     Parameters
@@ -143,12 +144,36 @@ def _fine_heat(
         raise SettingsError(
             "The pressure field round the focus holds NaN or infinite values; compute it again."
         )
+    if _samples_cells(field.grid, grid):
+        power = _cell_means(power)
     mean, covered = _overlap_mean(field.grid, power, grid)
     around = split_voxels(square[model.region], model.ratio)
     mean_square = mean + (1.0 - covered) * around
     return split_voxels(absorption, split) * absorbed_power_density(
         mean_square, 1.0, 1.0, 1.0, 1.0
     )
+
+
+def _samples_cells(field: Grid, cells: Grid) -> bool:
+    """Say whether the field was taken at the centres of cells."""
+    index = cells.indices_of(field.origin_m)
+    same = np.allclose(field.spacing_m, cells.spacing_m, rtol=1e-6, atol=0.0)
+    return bool(same and np.allclose(index, np.rint(index), atol=1e-4))
+
+
+def _cell_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn values at the centres of cells into their means: q + h²/24 ∇²q, of fourth order.
+
+    The second difference is that of values that go on beyond the edge; the sum is kept.
+    """
+    padded = np.pad(values, 1, mode="edge")
+    mean = values * (1.0 - 6.0 / 24.0)
+    for axis in range(3):
+        for begin in (0, 2):
+            part = [slice(1, -1)] * 3
+            part[axis] = slice(begin, begin + values.shape[axis])
+            mean = mean + padded[tuple(part)] / 24.0
+    return mean
 
 
 def _overlap_mean(

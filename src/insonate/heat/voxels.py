@@ -24,15 +24,8 @@ def split_voxels(values: NDArray[Any], split: int) -> NDArray[Any]:
     return values
 
 
-def trim(values: NDArray[Any], layers: int) -> NDArray[Any]:
-    """Take ``layers`` outer layers off every side."""
-    return values[(slice(layers, -layers or None),) * 3]
-
-
-def voxels_in(
-    grid: Grid, values: NDArray[Any], cells: Grid, *, margin: int = 0
-) -> NDArray[Any]:
-    """Cut out the voxels that lie within ``cells``, and ``margin`` voxels round them.
+def voxels_in(grid: Grid, values: NDArray[Any], cells: Grid) -> NDArray[Any]:
+    """Cut out the voxels that lie within ``cells``.
 
     Parameters
     ----------
@@ -42,8 +35,6 @@ def voxels_in(
         Shape ``grid.shape``.
     cells
         A grid whose outer faces are faces of voxels, or lie past the end of ``grid``.
-    margin
-        Layers of voxels more on every side.
 
     Returns
     -------
@@ -52,7 +43,7 @@ def voxels_in(
     """
     corners = cells.points_of(np.stack((np.full(3, -0.5), np.array(cells.shape) - 0.5)))
     edges = np.rint(grid.indices_of(corners) + 0.5).astype(int)
-    first, last = edges[0] - margin, edges[1] + margin
+    first, last = edges
     cut = values[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     past = [(0, int(b - a - n)) for a, b, n in zip(first, last, cut.shape, strict=True)]
     return np.pad(cut, past, mode="edge")

@@ -1,6 +1,7 @@
 """From what the array does to where heat arises, and to what a sonication will do."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,10 +68,25 @@ class Heating:
         object.__setattr__(self, "coarse_square", frozen(self.coarse_square, np.float64))
 
 
-def focal_grid(centre_m: ArrayLike) -> Grid:
-    """Return the grid of the focal field: 0.5 mm, ±12 mm round a point of the CT frame."""
-    count = 2 * round(FOCAL_HALF_WIDTH_M / FOCAL_SPACING_M) + 1
-    return Grid.centred(centre_m, FOCAL_SPACING_M, (count, count, count), Frame.CT)
+def focal_grid(model: ThermalModel, centre_m: ArrayLike) -> Grid:
+    """Return the grid of the focal field: ±12 mm, on the cells of the thermal model.
+
+    Cells of 0.5 mm are sampled at their centres, larger ones at centres of equal parts of at most
+    0.5 mm. So the spot's heat does not depend on where it falls between two grids.
+
+    Parameters
+    ----------
+    model
+        Whose fine cells are sampled.
+    centre_m
+        Shape (3,), CT frame, m: the middle, to within half a cell.
+    """
+    cell = float(model.fine_grid.spacing_m[0])
+    parts = max(1, ceil(cell / FOCAL_SPACING_M - 1e-6))
+    half = round(FOCAL_HALF_WIDTH_M / cell)
+    nearest = model.fine_grid.points_of(np.rint(model.fine_grid.indices_of(centre_m)))
+    count = (2 * half + 1) * parts
+    return Grid.centred(nearest, cell / parts, (count, count, count), Frame.CT)
 
 
 def heating(
@@ -101,7 +117,9 @@ def heating(
     """
     elements, drive, rays = beam.elements, beam.drive, beam.rays
     centre = rays.focus if centre_m is None else centre_m
-    field = _scaled(ray_field(elements, drive, rays, focal_grid(centre)), beam.transmission)
+    field = _scaled(
+        ray_field(elements, drive, rays, focal_grid(model, centre)), beam.transmission
+    )
     if coarse_square is None:
         points = model.coarse_grid.points()
         coarse_square = mean_square_in_head(points, head, elements, drive)

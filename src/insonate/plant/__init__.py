@@ -1,6 +1,6 @@
 """The simulated patient, scanner, array, cooling and cavitation behind control's ports."""
 
-from insonate.plant.scanner import VirtualScanner
+from insonate.plant.scanner import ScannerSettings, VirtualScanner
 from insonate.plant.scenario import (
     SCENARIOS,
     Expectation,
@@ -20,6 +20,7 @@ __all__ = [
     "Forecast",
     "Objectives",
     "Reality",
+    "ScannerSettings",
     "Scenario",
     "Twin",
     "VirtualScanner",

@@ -99,6 +99,12 @@ class Scenario:
         Of the water.
     field_drift_ppm_per_min
         Drift of the scanner's field.
+    breathing_ppm
+        How far the breath changes the field in the middle of the head, ppm.
+    head_wander_m, head_turn_rad
+        How far the head has wandered and turned in the plane after a minute, m and rad.
+    frames_lost
+        Share of the thermometry frames that never arrive.
     signal_to_noise
         Of the brain in one thermometry image.
     cavitation_pressure_pa
@@ -139,6 +145,10 @@ class Scenario:
     water_drift_k_per_min: float = 0.0
     dissolved_oxygen_ppm: Annotated[float, Field(ge=0.0)] = 1.5
     field_drift_ppm_per_min: float = 0.01
+    breathing_ppm: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    head_wander_m: Annotated[float, Field(ge=0.0, le=0.02)] = 0.0
+    head_turn_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.0
+    frames_lost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     signal_to_noise: Annotated[float, Field(gt=0.0)] = 40.0
     cavitation_pressure_pa: Annotated[float, Field(gt=0.0)] = 5.8e6
     cavitation_share: Annotated[float, Field(gt=0.0, le=10.0)] | None = None

@@ -4,13 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from insonate.core import Tissue
 from insonate.events.documents import Point
 from insonate.heat.advance import advance
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
 from insonate.heat.prediction import UnitResponse
+from insonate.heat.readout import hottest_near
+from insonate.heat.water import (
+    REFERENCE_FLOW_L_PER_MIN,
+    WaterCircuit,
+    at_flow,
+    water_after,
+)
 from insonate.planner.heating import Heating
 
 FOCUS_RADIUS_M = 5e-3  # the focal spot and its neighbourhood, as wide as thermometry looks
@@ -51,7 +57,8 @@ class Twin:
         self._heating_at = heating_at
         self._rest = state
         self.heating = heating_at((0.0, 0.0, 0.0))
-        self._near = _near_focus(model)
+        self.water_degc: float | None = None
+        self._flow, self._flowing = REFERENCE_FLOW_L_PER_MIN, model
 
     @property
     def source(self) -> HeatSource:
@@ -70,24 +77,57 @@ class Twin:
         """Move the focus to the planned one plus ``total_m``."""
         self.heating = self._heating_at(total_m)
 
-    def run(self, duration_s: float, power_w: float, water_degc: float) -> None:
-        """Let time pass with constant power and water."""
+    def run(
+        self,
+        duration_s: float,
+        power_w: float,
+        water_degc: float,
+        flow_l_per_min: float | None = None,
+    ) -> None:
+        """Let time pass with constant power and water.
+
+        Parameters
+        ----------
+        duration_s, power_w
+            How long, s, and acoustic power, W.
+        water_degc
+            Of the water that flows in, °C.
+        flow_l_per_min
+            How much flows; where it is given, the water round the head warms by what the scalp
+            gives to it, and stays warm when the flow stops.
+        """
+        model, water = self.model, water_degc
+        if flow_l_per_min is not None:
+            model = self._at_flow(flow_l_per_min)
+            water = water_degc if self.water_degc is None else self.water_degc
+        before = self.state.energy.water_j
         self.state = advance(
-            self.model,
+            model,
             self.state,
             self.source,
             power_w=power_w,
             duration_s=duration_s,
-            water_degc=water_degc,
+            water_degc=water,
         )
+        if flow_l_per_min is not None and duration_s > 0:
+            heat = (self.state.energy.water_j - before) / duration_s
+            self.water_degc = water_after(
+                WaterCircuit(), water, water_degc, flow_l_per_min, heat, duration_s
+            )
+
+    def _at_flow(self, flow_l_per_min: float) -> ThermalModel:
+        """Return the model under water of a flow; the last one is kept."""
+        if self._flow != flow_l_per_min:
+            self._flow, self._flowing = flow_l_per_min, at_flow(self.model, flow_l_per_min)
+        return self._flowing
 
     def anew(self) -> "Twin":
         """Return the same model before anything happened, with its plan's heating."""
         return Twin(self.model, self._rest, self._heating_at)
 
     def focus_degc(self, state: ThermalState) -> float:
-        """Return the hottest cell near the focus in one of the model's states, °C."""
-        return float(state.fine_degc.ravel()[self._near].max())
+        """Return the highest temperature near the focus in one of the model's states, °C."""
+        return hottest_near(self.model, state.fine_degc, FOCUS_RADIUS_M)[0]
 
     def warmth(self) -> Warmth:
         """Return the hottest of each tissue now."""
@@ -128,9 +168,3 @@ def forecast_k_per_kj(
         return float(per_kj.max(initial=0.0))
     energy_kj = float(((limit_degc - now[heated]) / per_kj[heated]).min())
     return room / energy_kj
-
-
-def _near_focus(model: ThermalModel) -> NDArray[np.int64]:
-    """Return the flat indices of the fine cells near the planned focus."""
-    distance = np.linalg.norm(model.fine_grid.points() - model.focus_m, axis=-1)
-    return np.flatnonzero(distance < FOCUS_RADIUS_M)

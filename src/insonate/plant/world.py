@@ -86,6 +86,7 @@ class Step:
     power_w: float
     water_degc: float
     sonication: int
+    flow_l_per_min: float
 
 
 @dataclass
@@ -207,6 +208,21 @@ class World:
             self._calibration = self._factors[self.sonication] = wanted
         self._seen = None
 
+    def learnt(self) -> dict[int, float]:
+        """Return for each sonication that was measured its rise over the plan's expectation."""
+        self.calibrate()
+        return dict(self._factors)
+
+    def driven(self) -> dict[int, tuple[float, float]]:
+        """Return mean power (W) and duration (s) of each sonication."""
+        found: dict[int, tuple[float, float]] = {}
+        for step in self._history:
+            if step.power_w > 0:
+                energy, time = found.get(step.sonication, (0.0, 0.0))
+                energy += step.power_w * step.duration_s
+                found[step.sonication] = (energy, time + step.duration_s)
+        return {number: (energy / time, time) for number, (energy, time) in found.items()}
+
     def believed_in_hindsight(self) -> Twin:
         """Return the model run again over the session, each sonication with its own calibration.
 
@@ -220,7 +236,7 @@ class World:
             wanted = self._factors.get(step.sonication, scale) if step.power_w > 0 else scale
             twin.calibrate(wanted / scale)
             scale = wanted
-            twin.run(step.duration_s, step.power_w, step.water_degc)
+            twin.run(step.duration_s, step.power_w, step.water_degc, step.flow_l_per_min)
         return twin
 
     # --- time ---
@@ -286,11 +302,11 @@ class World:
             rest_s = self.time_s + step_s - self._off_at_s
             self._pass(step_s - rest_s)
             step_s = rest_s
-        water = self.water_degc()
-        self.truth.run(step_s, self.power_w, water)
+        water, flow = water_temperature(self.scenario, self.time_s), self.flow_l_per_min()
+        self.truth.run(step_s, self.power_w, water, flow)
         self._strain(step_s)
-        self.belief.run(step_s, self.power_w, water)
-        self._remember(Step(step_s, self.power_w, water, self.sonication))
+        self.belief.run(step_s, self.power_w, water, flow)
+        self._remember(Step(step_s, self.power_w, water, self.sonication, flow))
         self.time_s += step_s
         if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
             self.time_s, self.power_w, self._off_at_s = self._off_at_s, 0.0, None
@@ -330,7 +346,11 @@ class World:
         """Keep the step for hindsight, joined to the one before where nothing changed."""
         if self._history:
             last = self._history[-1]
-            same = (last.power_w, last.sonication) == (step.power_w, step.sonication)
+            same = (last.power_w, last.sonication, last.flow_l_per_min) == (
+                step.power_w,
+                step.sonication,
+                step.flow_l_per_min,
+            )
             if same and abs(last.water_degc - step.water_degc) < SAME_WATER_K:
                 joined = last.duration_s + step.duration_s
                 self._history[-1] = replace(last, duration_s=joined)
@@ -365,8 +385,13 @@ class World:
             self._seen = (measured, believed)
 
     def water_degc(self) -> float:
-        """Return the true temperature of the water now, °C."""
-        return water_temperature(self.scenario, self.time_s)
+        """Return the true temperature of the water round the head now, °C."""
+        warmed = self.truth.water_degc
+        return water_temperature(self.scenario, self.time_s) if warmed is None else warmed
+
+    def flow_l_per_min(self) -> float:
+        """Return the true flow of the water now, L/min."""
+        return self.scenario.water_flow_l_per_min if self.room.flows else 0.0
 
     def exposure(self) -> Exposure:
         """Return the sonication as the periphery feels it."""

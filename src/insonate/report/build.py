@@ -14,6 +14,7 @@ from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
     elements,
+    heat_page,
     maps,
     particulars,
     tables,
@@ -84,6 +85,8 @@ def render_page(record: RecordLike) -> str:
         pictures=pictures,
         maps=[p for p in pictures.values() if p.identifier.startswith("maps-")],
         tables=_tables(story, summary),
+        heat_verdict=heat_page.verdict(story),
+        heat_sure=heat_page.sure_sentence(story),
         words=words,
     )
     return page.lstrip() + "\n"
@@ -98,6 +101,7 @@ def _pictures(story: Story) -> dict[str, Picture]:
     drawn.append(temperatures.temperatures_picture(story))
     drawn.extend(maps.map_pictures(story))
     drawn.append(timeline.timeline_picture(story))
+    drawn.append(heat_page.sure_picture(story))
     drawn.extend((truth.truth_picture(story), truth.lesion_picture(story)))
     return {picture.identifier: picture for picture in drawn if picture is not None}
 
@@ -106,6 +110,9 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
     made: list[tables.Table | None] = [
         tables.sonication_table(story),
         tables.limit_table(story, summary),
+        heat_page.heat_table(story),
+        heat_page.size_table(story),
+        heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),
         tables.truth_table(story),

@@ -27,6 +27,7 @@ from insonate.record import Record, Recorder, open_record
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
 from insonate.session.expectation import Verdict, verdicts
+from insonate.session.forecast import heat_forecast
 from insonate.session.inputs import CaseSource, PlanSettings
 from insonate.session.measured import measured_lesion
 from insonate.session.operators import OperatorFor, Unattended
@@ -193,6 +194,10 @@ def _run(
     state = initial_state(control, case.prescription)
     manner = Manner(settings.operator, Pace(settings.speed), progress)
     ended = Treatment(world, recorder, state, control, manner).run()
+    progress("Rehearsing the treatment", 0.98, "how sure the model was")
+    forecast = heat_forecast(case, world)
+    if forecast is not None:
+        recorder.append(forecast, time_s=world.time_s, source=Source.MODEL)
     _close(world, ended, control, recorder)
     progress("Rehearsing the treatment", 1.0)
 

@@ -17,6 +17,7 @@ from insonate.planner.heating import Beam, Heating, heating
 from insonate.plant import (
     Forecast,
     Reality,
+    ScannerSettings,
     Scenario,
     Twin,
     VirtualScanner,
@@ -63,7 +64,13 @@ def build_world(
         case.mr,
         case.target.point,
         replace(protocol, snr=scenario.signal_to_noise),
-        scenario.field_drift_ppm_per_min,
+        ScannerSettings(
+            drift_ppm_per_min=scenario.field_drift_ppm_per_min,
+            breathing_ppm=scenario.breathing_ppm,
+            motion_m=scenario.head_wander_m,
+            rotation_rad=scenario.head_turn_rad,
+            missing=scenario.frames_lost,
+        ),
         images,
     )
     limits = case.treatment.limits

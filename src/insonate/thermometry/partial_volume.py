@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
 from insonate.heat.model import ThermalModel, ThermalState
+from insonate.heat.readout import hottest_near
 from insonate.thermometry.geometry import SliceGeometry
 
 WINDOW_M = 6e-3  # half the side of the square of voxels that is looked at
@@ -61,13 +62,15 @@ def partial_volume_factor(
     float
         At least 1 and at most ``LARGEST_FACTOR``; 1 where the model shows no rise.
     """
-    points, centres = _window(model, geometry, np.asarray(offset_m, dtype=np.float64))
+    points = _window(geometry, model.focus_m, np.asarray(offset_m, dtype=np.float64))
     voxels = _mean(model, frame, points) - _near(model, reference, points)
     voxel = float(voxels.mean(axis=(1, 3, 4)).max())
-    peaks = _mean(model, frame, centres) - _near(model, reference, centres)
     if voxel < LEAST_RISE_K:
         return 1.0
-    return float(np.clip(peaks.max() / voxel, 1.0, LARGEST_FACTOR))
+    total = sum(weight for _, weight in frame)
+    rise = sum(state.fine_degc * np.float32(weight / total) for state, weight in frame)
+    peak, _ = hottest_near(model, rise - reference.fine_degc, WINDOW_M)
+    return float(np.clip(peak / voxel, 1.0, LARGEST_FACTOR))
 
 
 def _mean(
@@ -102,14 +105,14 @@ def _near(
 
 
 def _window(
-    model: ThermalModel, geometry: SliceGeometry, offset_m: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sampling points of the voxels near the focus, and the fine cells near it.
+    geometry: SliceGeometry, focus_m: NDArray[np.float64], offset_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sampling points of the voxels near the focus, shape (vx, n, vy, n, through, 3).
 
-    Shape (vx, n, vy, n, through, 3) and (cells, 3), both in the model's own place: a focus that
-    was measured ``offset_m`` away is looked at as if the voxels were shifted the other way.
+    They are in the model's own place: a focus that was measured ``offset_m`` away is looked at as
+    if the voxels were shifted the other way.
     """
-    centre = geometry.index_of(model.focus_m + offset_m)
+    centre = geometry.index_of(focus_m + offset_m)
     half = int(np.ceil(WINDOW_M / float(geometry.grid.spacing_m[0])))
     low = [round(float(c)) - half for c in centre]
     count, n = 2 * half + 1, SUBSAMPLES
@@ -119,13 +122,11 @@ def _window(
     )
     k = (np.arange(THROUGH) + 0.5) / THROUGH - 0.5
     columns = geometry.grid.affine[:3, :3].T
-    points = (
+    points: NDArray[np.float64] = (
         i[:, :, None, None, None, None] * columns[0]
         + j[None, None, :, :, None, None] * columns[1]
         + k[:, None] * columns[2]
         + geometry.grid.origin_m
         - offset_m
     )
-    cells = model.fine_grid.points().reshape(-1, 3)
-    near = np.linalg.norm(cells - model.focus_m, axis=1) < WINDOW_M
-    return points, cells[near]
+    return points

@@ -165,3 +165,28 @@ def steps(
     """Return (times, values) of the staircase that holds ``values[i]`` over ``times[i:i+2]``."""
     edges = np.repeat(np.asarray(times, dtype=np.float64), 2)[1:-1]
     return edges, np.repeat(np.asarray(values, dtype=np.float64), 2)
+
+
+def point_rise(
+    medium: Medium, rise_m3_k: float, radius_m: ArrayLike, time_s: float
+) -> NDArray[np.float64]:
+    """Return the rise (K) that heat of a point has left after ``time_s``.
+
+    U = Q/ρC (4πDt)^{−3/2} exp(−r²/4Dt − pt) (Carslaw & Jaeger, section 10.2, with perfusion).
+
+    Parameters
+    ----------
+    medium
+        Tissue.
+    rise_m3_k
+        Q/ρC, m³ K.
+    radius_m
+        Shape (...), m.
+    time_s
+        Since the heat was set free, s, positive.
+    """
+    r2 = np.asarray(radius_m, dtype=np.float64) ** 2
+    spread = 4.0 * medium.diffusivity * time_s
+    height = rise_m3_k / (np.pi * spread) ** 1.5
+    rise: NDArray[np.float64] = height * np.exp(-r2 / spread - medium.sink * time_s)
+    return rise

@@ -2,12 +2,14 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf
 
 from insonate.core import TISSUES, Frame, Grid, Tissue, TissueProperties
 from insonate.core.units import perfusion_per_s
 from insonate.head.model import HeadModel, Landmarks
-from insonate.heat.model import ThermalModel, ThermalState
-from insonate.verification.bioheat import Medium
+from insonate.heat.model import HeatSource, ThermalModel, ThermalState
+from insonate.heat.voxels import block_mean
+from insonate.verification.bioheat import GaussianSource, Medium
 
 FREQUENCY_HZ = 650e3
 Maps = dict[str, NDArray[np.float32]]
@@ -104,3 +106,32 @@ def _row(properties: TissueProperties) -> dict[str, float]:
         "conductivity": properties.conductivity.value,
         "perfusion": perfusion_per_s(properties.perfusion.value, properties.density.value),
     }
+
+
+def gaussian_heat(
+    model: ThermalModel, source: GaussianSource, centre_m: NDArray[np.float64]
+) -> HeatSource:
+    """Average a Gaussian source over the cells of both grids, exactly."""
+    fine = _cell_means(model.fine_grid, source, centre_m)
+    coarse = _cell_means(model.coarse_grid, source, centre_m)
+    coarse[model.region] = block_mean(fine, model.ratio)
+    return HeatSource(fine.astype(np.float32), coarse.astype(np.float32))
+
+
+def _cell_means(
+    grid: Grid, source: GaussianSource, centre: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    root = np.sqrt(2.0) * source.width_m
+    means = []
+    for axis, middle, h in zip(grid.axes(), centre, grid.spacing_m, strict=True):
+        edges = np.append(axis - h / 2, axis[-1] + h / 2) - middle
+        means.append(np.sqrt(np.pi) / 2 * root / h * np.diff(erf(edges / root)))
+    x, y, z = means
+    product: NDArray[np.float64] = source.peak * x[:, None, None] * y[:, None] * z
+    return product
+
+
+def brain_block(voxels: int, spacing_m: float = 1e-3) -> HeadModel:
+    """Return a cube of brain."""
+    labels = np.full((voxels,) * 3, int(Tissue.BRAIN), np.int8)
+    return hand_made_head(labels, spacing_m)

@@ -189,6 +189,31 @@ def _curve(scribe: Scribe, options: TreatmentOptions) -> None:
     scribe.add(doc.TruthCurve(), Source.TRUTH, arrays)
 
 
+def _forecast(options: TreatmentOptions) -> doc.HeatForecast:
+    number = len(options.exposures)
+    rise = options.exposures[-1].rise_k
+
+    def band(low: float, middle: float, high: float) -> doc.Band:
+        return doc.Band(low=low, middle=middle, high=high)
+
+    return doc.HeatForecast(
+        sonication=number,
+        members=40,
+        learnt_from=number - 1,
+        peak_prior_degc=band(37 + 0.6 * rise, 37 + rise, 37 + 1.5 * rise),
+        peak_posterior_degc=band(37 + 0.95 * rise, 37 + 1.03 * rise, 37 + 1.12 * rise),
+        lesion_prior_mm3=band(0.0, 60.0, 190.0),
+        lesion_posterior_mm3=band(41.0, 66.0, 92.0),
+        skull_prior_degc=band(37.6, 39.9, 45.1),
+        skull_posterior_degc=band(37.7, 40.0, 45.0),
+        sensitivities={
+            "brain_absorption": 0.86, "bone_share": 0.0, "perfusion": 0.08, "conductivity": 0.01,
+            "skull_speed": 0.02, "shift_right_m": 0.0, "shift_anterior_m": 0.01,
+            "shift_superior_m": 0.0,
+        },
+    )  # fmt: skip
+
+
 def _lesion(basis: str, scale: float) -> doc.LesionDescribed:
     return doc.LesionDescribed.model_validate(
         {
@@ -213,6 +238,7 @@ def _close(scribe: Scribe, options: TreatmentOptions) -> None:
     made = bool(options.exposures) and options.outcome == "lesion made"
     if options.exposures:
         _curve(scribe, options)
+        scribe.add(_forecast(options), Source.MODEL)
     if made:
         scribe.add(_lesion("measured", 1.0), Source.SESSION)
         arrays: dict[str, tuple[NDArray[Any], str]] = {}

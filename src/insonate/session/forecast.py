@@ -1,0 +1,132 @@
+"""How sure the model was of the strongest sonication, before and after the ones before it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insonate.events.documents import Band, HeatForecast
+from insonate.heat.ensemble import (
+    SHIFTS,
+    Members,
+    Observed,
+    Prediction,
+    band,
+    draw_members,
+    first_order,
+    predict_members,
+    update_members,
+)
+from insonate.heat.prediction import UnitResponse, unit_response
+from insonate.plan import Sonication, Stage
+from insonate.plant import World
+from insonate.session.prepare import PreparedCase
+
+MEMBERS = 40
+"""Few enough for a rehearsal to wait for; a band of 40 is good to a tenth of its width."""
+
+HALF_WIDTH_M = 7e-3
+
+MEASURED_SHARE = 0.08
+"""One standard deviation of a measured rise over itself: noise of one frame (0.5 K of 6 to 20), its
+lag behind the end of power, partial volume. Setting."""
+
+
+def heat_forecast(case: PreparedCase, world: World) -> HeatForecast | None:
+    """Say how sure the plan was of the strongest sonication, and how sure it became.
+
+    The members start where the plan does: from the cooled head, with the plan's source. What each
+    earlier sonication taught is the ratio of its measured to its expected rise.
+
+    Parameters
+    ----------
+    case
+        The plan.
+    world
+        The rehearsal, when it is over.
+
+    Returns
+    -------
+    HeatForecast or None
+        None where there was no sonication.
+    """
+    driven, learnt = world.driven(), world.learnt()
+    if not driven:
+        return None
+    number = max(driven, key=lambda k: driven[k][0] * driven[k][1])
+    before = [k for k in sorted(learnt) if k in driven and k < number]
+    members = draw_members(MEMBERS)
+    run = _Runs(case, world)
+    prior = run.predict(members, driven[number])
+    posterior, after = prior, members
+    if before:
+        rises = np.stack([run.rises(members, driven[k]) for k in before], axis=1)
+        planned = [learnt[k] * run.planned_rise_k(members, driven[k]) for k in before]
+        seen = tuple(Observed(rise, MEASURED_SHARE * rise) for rise in planned)
+        after = update_members(members, rises, seen)
+        posterior = run.predict(after, driven[number])
+    return HeatForecast(
+        sonication=number,
+        members=members.count,
+        learnt_from=len(before),
+        peak_prior_degc=_band(prior.peak_degc),
+        peak_posterior_degc=_band(posterior.peak_degc),
+        lesion_prior_mm3=_band(prior.volume_mm3),
+        lesion_posterior_mm3=_band(posterior.volume_mm3),
+        skull_prior_degc=_band(prior.skull_degc),
+        skull_posterior_degc=_band(posterior.skull_degc),
+        sensitivities=first_order(members, prior.peak_degc),
+    )
+
+
+class _Runs:
+    """Predictions for the members of one case; a response is computed once for each duration."""
+
+    def __init__(self, case: PreparedCase, world: World) -> None:
+        self._case = case
+        self._rest = world.belief.anew().state
+        self._responses: dict[float, UnitResponse] = {
+            response.duration_s: response for response in case.responses.values()
+        }
+        self._rises: dict[float, NDArray[np.float64]] = {}
+
+    def predict(self, members: Members, driven: tuple[float, float]) -> Prediction:
+        """Predict one sonication, (power, duration), for every member."""
+        power, duration = driven
+        case = self._case
+        return predict_members(
+            case.thermal,
+            self._rest,
+            case.heating.source,
+            self._response(duration),
+            members,
+            Sonication(Stage.TREAT, power, duration),
+            half_width_m=HALF_WIDTH_M,
+        )
+
+    def rises(self, members: Members, driven: tuple[float, float]) -> NDArray[np.float64]:
+        """Return each member's rise; linear in the power, so once for each duration."""
+        power, duration = driven
+        duration = round(duration, 1)
+        if duration not in self._rises:
+            self._rises[duration] = self.predict(members, (power, duration)).rise_k / power
+        return self._rises[duration] * power
+
+    def planned_rise_k(self, members: Members, driven: tuple[float, float]) -> float:
+        """Return the rise of a member that has the plan's properties, K."""
+        plan = {name: np.zeros(1) if name in SHIFTS else np.ones(1) for name in members.values}
+        return float(self.predict(Members(plan), driven).rise_k[0])
+
+    def _response(self, duration: float) -> UnitResponse:
+        """Return the response of the nearest duration that the plan has computed."""
+        nearest = min(self._responses, key=lambda d: abs(d - duration))
+        if abs(nearest - duration) > 0.25 * duration:
+            case = self._case
+            self._responses[duration] = unit_response(
+                case.thermal, case.heating.source, duration
+            )
+            nearest = duration
+        return self._responses[nearest]
+
+
+def _band(values: NDArray[np.float64]) -> Band:
+    low, middle, high = band(values)
+    return Band(low=low, middle=middle, high=high)
