@@ -65,6 +65,7 @@ def plan(
     frequency_khz: opt.Frequency = 650.0,
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
+    engine: opt.Engine = "ray",
     out: opt.Out = Path("build/plan"),
     replace: opt.Replace = False,
     quiet: opt.Quiet = False,
@@ -77,7 +78,7 @@ def plan(
     with exit_codes():
         source = case_source(case, ct, mr, phantom=phantom)
         settings = PlanSettings(
-            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share, engine=engine
         )
         with progress_bars(quiet=quiet) as progress:
             summary = plan_case(source, settings, out, progress=progress, replace=replace)
@@ -99,6 +100,7 @@ def rehearse(
     frequency_khz: opt.Frequency = 650.0,
     mapping: opt.Mapping = "mcdannold2019",
     absorbed_share: opt.AbsorbedShare = None,
+    engine: opt.Engine = "ray",
     scenario: Annotated[
         str, typer.Option(help="cooperative, focus-shifted, patient-stops, water-warms.")
     ] = "cooperative",
@@ -115,7 +117,7 @@ def rehearse(
     with exit_codes(lambda: f"If the treatment had begun, it stands in {out / 'record'}."):
         source = case_source(case, ct, mr, phantom=phantom)
         settings = PlanSettings(
-            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share
+            target, target_ras, frequency_khz * 1e3, mapping, absorbed_share, engine=engine
         )
         how = RehearsalSettings(scenario, seed)
         with progress_bars(quiet=quiet) as progress:

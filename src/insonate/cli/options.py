@@ -33,6 +33,13 @@ Frequency = Annotated[
 Mapping = Annotated[
     str, typer.Option("--mapping", help="From CT numbers to acoustic properties, by name.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What sets the phases: ray (seconds), born (waves; minutes at 650 kHz), none.",
+    ),
+]
 AbsorbedShare = Annotated[
     float | None,
     typer.Option(

@@ -82,6 +82,19 @@ class SonicationRow(Document):
     duration_s: float = unit("s")
 
 
+class CorrectionRow(Document):
+    """The focus at 1 W with one way of setting the phases."""
+
+    correction: str
+    judged_by: str
+    target_pa: float = unit("Pa")
+    peak_pa: float = unit("Pa")
+    offset_m: Point = unit("m")
+    side_lobe: float = unit("1")
+    skull_share: float | None = optional("1")
+    """Part of the absorbed power that the skull takes; None where no field of the head is known."""
+
+
 class PlanDescribed(Document):
     """The plan. Arrays: ``element_positions`` (N, 3) m in the CT frame, ``element_states``
     (N,) index into ``state_names``, ``element_sdr`` (N,) 1, ``element_angle`` (N,) rad,
@@ -114,6 +127,8 @@ class PlanDescribed(Document):
     """Peak temperature rise per kilojoule for a sonication of ``predicted_duration_s``."""
     predicted_duration_s: float = unit("s")
     transmission: float = unit("1")
+    corrections: tuple[CorrectionRow, ...] = ()
+    engine_provenance: dict[str, str] = Field(default_factory=dict)
     sonications: tuple[SonicationRow, ...]
     limits: tuple[LimitRow, ...]
     notes: tuple[str, ...]

@@ -31,7 +31,7 @@ Complex128 = NDArray[np.complex128]
 _STEPS = 4096
 _ENTRIES = 8192
 _TURN = np.exp(2j * np.pi * np.arange(_STEPS) / _STEPS)
-_COSINES, _SINES = np.ascontiguousarray(_TURN.real), np.ascontiguousarray(_TURN.imag)
+COSINES, SINES = np.ascontiguousarray(_TURN.real), np.ascontiguousarray(_TURN.imag)
 
 
 def piston_directivity(x: ArrayLike) -> Float64:
@@ -70,12 +70,12 @@ def pressure_at(
         When elements, drive and rays do not have the same count, or the frequencies differ.
     """
     points = np.asarray(points_m, dtype=np.float64)
-    table, wavenumber = _elements(elements, drive, rays)
+    table, wavenumber = element_rows(elements, drive, rays)
     if not len(table):
         return np.zeros(points.shape[:-1], np.complex128)
-    jinc, _ = _directivity_table(table)
+    jinc, _ = directivity_table(table)
     flat = np.ascontiguousarray(points.reshape(-1, 3))
-    pressure = _sum(flat, table, jinc, _COSINES, _SINES, wavenumber / TWO_PI)
+    pressure = _sum(flat, table, jinc, COSINES, SINES, wavenumber / TWO_PI)
     return pressure.reshape(points.shape[:-1])
 
 
@@ -102,15 +102,17 @@ def mean_square_pressure_at(
         Shape (...), Pa²: square of a *peak* amplitude, so that intensity is this / (2ρc).
     """
     points = np.asarray(points_m, dtype=np.float64)
-    table, _ = _elements(elements, drive, None)
+    table, _ = element_rows(elements, drive, None)
     if not len(table):
         return np.zeros(points.shape[:-1])
-    _, jinc_squared = _directivity_table(table)
+    _, jinc_squared = directivity_table(table)
     flat = np.ascontiguousarray(points.reshape(-1, 3))
     return _sum_squares(flat, table, jinc_squared).reshape(points.shape[:-1])
 
 
-def _elements(elements: PlacedArray, drive: Drive, rays: Rays | None) -> tuple[Float64, float]:
+def element_rows(
+    elements: PlacedArray, drive: Drive, rays: Rays | None
+) -> tuple[Float64, float]:
     """Return one row for each active element (x y z, normal, amplitude, turns, (ka)²) and k."""
     _require_matching(elements, drive, rays)
     water_wavenumber = TWO_PI * drive.frequency_hz / WATER_SOUND_SPEED
@@ -143,7 +145,7 @@ def _require_matching(elements: PlacedArray, drive: Drive, rays: Rays | None) ->
         )
 
 
-def _directivity_table(table: Float64) -> tuple[Float64, Float64]:
+def directivity_table(table: Float64) -> tuple[Float64, Float64]:
     """Return D and D² at equal steps of (ka sin θ)², and scale the last column to entries."""
     largest = table[:, 8].max()
     table[:, 8] *= (_ENTRIES - 1) / largest

@@ -17,14 +17,32 @@ from insonate.field import (
     ray_field,
     trace_rays,
 )
+from insonate.field.born.options import Progress, silent
 from insonate.field.head_field import SurfacePressure
+from insonate.field.shear import FLUID_LIMIT_DEG, share_beyond_fluid_limit, shear_sentence
 from insonate.head import HeadModel
 from insonate.plan import Limits, Target
+from insonate.planner.corrections import (
+    BY_ARRIVALS,
+    Corrected,
+    cropped,
+    focus_of,
+    judged_by_field,
+)
 from insonate.planner.elements import ElementOptions, select_elements
 from insonate.planner.phases import corrected_drive
 from insonate.planner.placement import place
 from insonate.planner.regions import NoPassRegions, RegionOptions, no_pass_regions
 from insonate.planner.sdr import LOW_SDR, SkullDensityRatios, skull_density_ratios
+from insonate.planner.wave import (
+    WaveArrival,
+    WaveOptions,
+    renamed,
+    require_engine,
+    solve_treatment,
+    wave_arrival,
+    wave_medium,
+)
 
 ENOUGH_ELEMENTS = 700
 """Acceptable number of active elements; clinical cases have 948-977 of 1024."""
@@ -40,7 +58,9 @@ class PlanOptions:
     ----------
     tilt_rad
         Of the array (see ``place``), or None to look for one.
-    elements, regions, rays
+    engine
+        What sets the phases: "ray"; "born", waves; "none", as if everything were water.
+    elements, regions, rays, wave
         Options of the parts.
     field_spacing_m, field_half_width_m
         Of the focal field's grid, m: 0.1-2 mm, 2-22 mm.
@@ -52,11 +72,14 @@ class PlanOptions:
     elements: ElementOptions = field(default_factory=ElementOptions)
     regions: RegionOptions = field(default_factory=RegionOptions)
     rays: RayOptions = field(default_factory=RayOptions)
+    wave: WaveOptions = field(default_factory=WaveOptions)
+    engine: str = "ray"
     field_spacing_m: float = 0.5e-3
     field_half_width_m: float = 20e-3
     compare_uncorrected: bool = True
 
     def __post_init__(self) -> None:
+        require_engine(self.engine)
         ranges = {"field_spacing_m": (0.1e-3, 2e-3), "field_half_width_m": (2e-3, 22e-3)}
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
@@ -76,8 +99,12 @@ class TreatmentPlan:
         Who, where, with what, placed how.
     elements
         The array's elements in the CT frame.
+    engine
+        What set the phases.
     rays
-        What the skull does to each element.
+        What the skull does to each element; amplitude and phase by waves where ``wave`` is.
+    wave
+        What the wave engine found; None for another engine.
     ratios
         Skull density ratios by three definitions.
     regions
@@ -88,6 +115,10 @@ class TreatmentPlan:
         Pressure round the target at 1 W.
     uncorrected_field
         The same without phase correction, on a coarser and smaller grid; None if not wanted.
+    solved_field
+        The treatment's pressure round the target by the wave engine; None if not solved.
+    corrections
+        The focus with each way of setting the phases.
     surface
         Incident pressure on the skull at 1 W.
     limits
@@ -101,12 +132,16 @@ class TreatmentPlan:
     array: Array
     placement: Placement
     elements: PlacedArray
+    engine: str
     rays: Rays
+    wave: WaveArrival | None
     ratios: SkullDensityRatios
     regions: NoPassRegions
     drive: Drive
     focal_field: PressureField
     uncorrected_field: PressureField | None
+    solved_field: PressureField | None
+    corrections: tuple[Corrected, ...]
     surface: SurfacePressure
     limits: Limits
     notes: tuple[str, ...]
@@ -170,6 +205,7 @@ def plan_treatment(
     *,
     options: PlanOptions = PlanOptions(),
     limits: Limits | None = None,
+    progress: Progress = silent,
 ) -> TreatmentPlan:
     """Plan a treatment: place the array, trace the rays, choose elements, set phases.
 
@@ -183,11 +219,14 @@ def plan_treatment(
         In the transducer frame.
     options, limits
         How it is planned; what must never be crossed (the defaults where None).
+    progress
+        Told while waves are solved.
 
     Raises
     ------
     PlanError
-        When the target is not in the brain, the head does not fit, or no element is left.
+        When the target is not in the brain, the head does not fit, no element is left, or the wave
+        engine does not converge.
     """
     _require_target(head, target)
     placement = place(array, head, target.point, tilt_rad=options.tilt_rad)
@@ -198,24 +237,113 @@ def plan_treatment(
     states = select_elements(
         rays, regions, options=options.elements, air=ratios.air_between_peaks
     )
-    drive = corrected_drive(array, rays, states)
+    sound = _sound(head, _Subject(array, elements, rays, states), options, progress)
     grid = _focal_grid(target, options.field_half_width_m, options.field_spacing_m)
+    subject = _Subject(array, elements, sound.rays, states)
     return TreatmentPlan(
         head=head,
         target=target,
         array=array,
         placement=placement,
         elements=elements,
-        rays=rays,
+        engine=options.engine,
+        rays=sound.rays,
+        wave=sound.wave,
         ratios=ratios,
         regions=regions,
-        drive=drive,
-        focal_field=ray_field(elements, drive, rays, grid),
-        uncorrected_field=_uncorrected(array, elements, rays, states, options),
-        surface=outer_surface_pressure(head, elements, drive),
+        drive=sound.drive,
+        focal_field=ray_field(elements, sound.drive, sound.rays, grid),
+        uncorrected_field=_uncorrected(subject, options),
+        solved_field=sound.field,
+        corrections=sound.corrections,
+        surface=outer_surface_pressure(head, elements, sound.drive),
         limits=limits or Limits(),
-        notes=(*head.notes, *placement.notes, *regions.reasons, *_warnings(ratios, drive)),
+        notes=(
+            *head.notes,
+            *placement.notes,
+            *regions.reasons,
+            *_warnings(ratios, sound.drive),
+            *_fluid_notes(rays, sound.drive),
+        ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """An array in place, what the skull does to it, and which elements are on."""
+
+    array: Array
+    elements: PlacedArray
+    rays: Rays
+    states: tuple[ElementState, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sound:
+    """What the chosen engine made of a subject."""
+
+    rays: Rays
+    wave: WaveArrival | None
+    drive: Drive
+    field: PressureField | None
+    corrections: tuple[Corrected, ...]
+
+
+def _sound(
+    head: HeadModel, subject: _Subject, options: PlanOptions, progress: Progress
+) -> _Sound:
+    """Set the phases, and judge them against those of the other engines."""
+    array, elements, rays, states = (
+        subject.array,
+        subject.elements,
+        subject.rays,
+        subject.states,
+    )
+    none = corrected_drive(array, rays, states, correction="none")
+    by_ray = corrected_drive(array, rays, states)
+    if options.engine != "born":
+        drive = none if options.engine == "none" else by_ray
+        judged = _judged({"none": none, "ray": by_ray}, elements, rays)
+        return _Sound(rays, None, drive, None, judged)
+    progress("Sound in the head by waves", 0.0, "materials")
+    medium = wave_medium(head, elements, rays.focus, options.wave)
+    first = renamed(progress, "From the target to the elements")
+    wave = wave_arrival(medium, elements, rays, options=options.wave, progress=first)
+    arriving = wave.arriving(rays)
+    drive = corrected_drive(array, arriving, states)
+    judged = _judged({"none": none, "ray": by_ray, "born": drive}, elements, arriving)
+    if not options.wave.treatment_field:
+        return _Sound(arriving, wave, drive, None, judged)
+    second = renamed(progress, "From the elements to the target")
+    whole = solve_treatment(
+        medium, elements, drive, rays.focus, options=options.wave, progress=second
+    )
+    solved = judged_by_field("born", whole, head, rays.focus)
+    near = cropped(whole, rays.focus, options.field_half_width_m)
+    return _Sound(arriving, wave, drive, near, (*judged, solved))
+
+
+def _judged(
+    drives: dict[str, Drive], elements: PlacedArray, rays: Rays
+) -> tuple[Corrected, ...]:
+    half, spacing = 8e-3, 0.5e-3
+    count = 2 * round(half / spacing) + 1
+    grid = Grid.centred(rays.focus, spacing, (count, count, count), Frame.CT)
+    return tuple(
+        Corrected(
+            name, BY_ARRIVALS, focus_of(ray_field(elements, drive, rays, grid), rays.focus)
+        )
+        for name, drive in drives.items()
+    )
+
+
+def _fluid_notes(rays: Rays, drive: Drive) -> list[str]:
+    """Say how many elements look where a fluid is no model of bone, where that is known."""
+    low, high = FLUID_LIMIT_DEG[0][0], FLUID_LIMIT_DEG[-1][0]
+    if not low <= drive.frequency_hz <= high:
+        return []
+    share = share_beyond_fluid_limit(rays.incidence_angle_rad, drive.active, drive.frequency_hz)
+    return [shear_sentence(share, drive.frequency_hz)] if share > 0 else []
 
 
 def _require_target(head: HeadModel, target: Target) -> None:
@@ -244,19 +372,14 @@ def _focal_grid(target: Target, half_width_m: float, spacing_m: float) -> Grid:
     return Grid.centred(target.point, spacing_m, (n, n, n), Frame.CT)
 
 
-def _uncorrected(
-    array: Array,
-    elements: PlacedArray,
-    rays: Rays,
-    states: tuple[ElementState, ...],
-    options: PlanOptions,
-) -> PressureField | None:
+def _uncorrected(subject: _Subject, options: PlanOptions) -> PressureField | None:
     if not options.compare_uncorrected:
         return None
-    drive = corrected_drive(array, rays, states, correction="none")
+    rays = subject.rays
+    drive = corrected_drive(subject.array, rays, subject.states, correction="none")
     n = 2 * round(min(10e-3, options.field_half_width_m) / 1e-3) + 1
     grid = Grid.centred(rays.focus, 1e-3, (n, n, n), Frame.CT)
-    return ray_field(elements, drive, rays, grid)
+    return ray_field(subject.elements, drive, rays, grid)
 
 
 def _warnings(ratios: SkullDensityRatios, drive: Drive) -> list[str]:

@@ -120,6 +120,7 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
         tables.log_table(story),
         particulars.head_table(story),
         particulars.plan_table(story),
+        particulars.correction_table(story),
         particulars.metric_table(story),
         particulars.software_table(story),
     ]

@@ -71,6 +71,33 @@ def metric_table(story: Story) -> Table | None:
     return Table("metrics", caption, columns, rows, frozenset({1})) if rows else None
 
 
+def correction_table(story: Story) -> Table | None:
+    """Return the focus with each way of setting the phases."""
+    rows = tuple(
+        (
+            row.correction,
+            row.judged_by,
+            words.plain(row.target_pa * 1e-3, 1),
+            words.plain(row.peak_pa * 1e-3, 1),
+            words.offset(row.offset_m),
+            words.number(row.side_lobe),
+            "–" if row.skull_share is None else words.plain(100 * row.skull_share, 0),
+        )
+        for row in (story.plan.corrections if story.plan else ())
+    )
+    caption = (
+        "The focus at 1 W with each way of setting the phases; all judged in the same head, with "
+        "the amplitudes and phases of the plan's engine."
+    )
+    columns = (
+        "Phases by", "Judged by", "At the target (kPa)", "Peak (kPa)",
+        "Peak minus target (R, A, S; mm)", "Side lobe (of the peak)", "Heat in the skull (%)",
+    )  # fmt: skip
+    return (
+        Table("corrections", caption, columns, rows, frozenset({2, 3, 5, 6})) if rows else None
+    )
+
+
 def software_table(story: Story) -> Table:
     """Return scenario, settings, versions and digests."""
     opened = story.opened

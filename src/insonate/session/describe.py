@@ -11,6 +11,7 @@ from insonate.array import ElementState
 from insonate.core import TISSUES, Grid, Quantity, Tissue, Volume, sample
 from insonate.core.provenance import DISCLAIMER
 from insonate.events.documents import (
+    CorrectionRow,
     HeadDescribed,
     LimitRow,
     PlanDescribed,
@@ -20,6 +21,7 @@ from insonate.events.documents import (
 )
 from insonate.field import pressure_at
 from insonate.plan import Stage
+from insonate.planner.corrections import Corrected
 from insonate.planner.sdr import DEFINITIONS
 from insonate.session.prepare import PreparedCase
 
@@ -100,7 +102,7 @@ def describe_plan(case: PreparedCase) -> tuple[PlanDescribed, Arrays]:
         target_source=case.target.source,
         target_error_m=case.target.error_m,
         frequency_hz=plan.drive.frequency_hz,
-        engine=plan.focal_field.engine,
+        engine=plan.engine,
         array_name=plan.array.name,
         radius_of_curvature_m=plan.array.radius_of_curvature_m,
         state_names=tuple(state.value for state in counts),
@@ -120,6 +122,8 @@ def describe_plan(case: PreparedCase) -> tuple[PlanDescribed, Arrays]:
         predicted_k_per_kj=response.focus_k_per_kj,
         predicted_duration_s=response.duration_s,
         transmission=plan.transmission,
+        corrections=tuple(_correction(c) for c in plan.corrections),
+        engine_provenance=dict(plan.wave.provenance) if plan.wave else {},
         sonications=tuple(
             SonicationRow(stage=s.stage.value, power_w=s.power_w, duration_s=s.duration_s)
             for s in case.prescription.sonications
@@ -128,6 +132,18 @@ def describe_plan(case: PreparedCase) -> tuple[PlanDescribed, Arrays]:
         notes=case.notes,
     )
     return document, {**_elements(case), **_beam(case), **_no_pass(case)}
+
+
+def _correction(found: Corrected) -> CorrectionRow:
+    return CorrectionRow(
+        correction=found.correction,
+        judged_by=found.judged_by,
+        target_pa=found.focus.target_pa,
+        peak_pa=found.focus.peak_pa,
+        offset_m=point(found.focus.offset_m),
+        side_lobe=found.focus.side_lobe,
+        skull_share=found.skull_share,
+    )
 
 
 def limit_rows(rows: list[tuple[str, Quantity]]) -> tuple[LimitRow, ...]:
@@ -181,6 +197,18 @@ def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def _named(found: Corrected) -> dict[str, Any]:
+    return {
+        "correction": found.correction,
+        "judged_by": found.judged_by,
+        "target_kpa": round(found.focus.target_pa / 1e3, 2),
+        "peak_kpa": round(found.focus.peak_pa / 1e3, 2),
+        "offset_mm": [round(1e3 * float(v), 2) for v in found.focus.offset_m],
+        "side_lobe": round(found.focus.side_lobe, 3),
+        "skull_share": None if found.skull_share is None else round(found.skull_share, 3),
+    }
+
+
 def plan_summary(case: PreparedCase) -> dict[str, Any]:
     """Return the plan in a few named numbers, in the units that people use."""
     plan = case.treatment
@@ -193,6 +221,7 @@ def plan_summary(case: PreparedCase) -> dict[str, Any]:
         "target_ras_mm": [round(float(v), 2) for v in (x, y, z)],
         "frequency_khz": plan.drive.frequency_hz / 1e3,
         "mapping": case.head.mapping,
+        "engine": plan.engine,
         "elements_on": plan.active_count,
         "elements": plan.array.count,
         "skull_density_ratio": _known(plan.skull_metrics["workstation"]),
@@ -200,6 +229,7 @@ def plan_summary(case: PreparedCase) -> dict[str, Any]:
         "mean_thickness_mm": 1e3 * plan.mean_thickness_m,
         "clearance_mm": 1e3 * plan.placement.clearance_m,
         "focal_pressure_kpa_per_sqrt_w": plan.focal_pressure_pa_per_sqrt_w / 1e3,
+        "corrections": [_named(c) for c in plan.corrections],
         "predicted_k_per_kj": response.focus_k_per_kj,
         "skull_k_per_kj": response.skull_k_per_kj,
         "sonications": [

@@ -9,6 +9,7 @@ from insonate.head import HeadOptions, PhantomOptions
 from insonate.heat.options import ThermalOptions
 from insonate.images import load_case
 from insonate.plan.targets import TARGET_NAMES
+from insonate.planner.wave import require_engine
 from insonate.record import pseudonym
 from insonate.record.deidentify import require_pseudonym
 
@@ -56,6 +57,8 @@ class PlanSettings:
         Share of the bone's attenuation that becomes heat; None takes the tissue table's.
     element_count
         Elements of the hemispherical array.
+    engine
+        What sets the phases: "ray", "born" or "none".
     heat
         Grids and surroundings of the thermal model.
 
@@ -71,10 +74,12 @@ class PlanSettings:
     mapping: str = "mcdannold2019"
     absorbed_share: float | None = None
     element_count: int = 1024
+    engine: str = "ray"
     heat: ThermalOptions = field(default_factory=ThermalOptions)
 
     def __post_init__(self) -> None:
         self.head_options()
+        require_engine(self.engine)
         point = self.target_ras_mm
         if point is not None and not all(isfinite(v) for v in point):
             raise SettingsError(

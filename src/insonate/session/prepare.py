@@ -122,7 +122,8 @@ def prepare(
         anatomy.head,
         target,
         hemisphere(count=settings.element_count),
-        options=PlanOptions(field_half_width_m=FOCAL_HALF_WIDTH_M),
+        options=PlanOptions(field_half_width_m=FOCAL_HALF_WIDTH_M, engine=settings.engine),
+        progress=progress,
     )
     progress("Planning elements and phases", 1.0, f"{treatment.active_count} elements on")
     return _predicted(source, settings, anatomy, treatment, progress)

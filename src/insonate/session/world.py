@@ -78,6 +78,8 @@ def _truth(case: PreparedCase, reality: Reality, scenario: Scenario) -> Twin:
     head = true_head(case.head, reality)
     elements = placed(plan.array, true_placement(plan.placement, reality))
     rays = trace_rays(head, elements.centres, elements.focus)
+    if plan.wave is not None:
+        rays = plan.wave.arriving(rays)
     thermal = build_thermal_model(head, case.target.point, options=case.thermal.options)
     unsteered: list[Heating] = []
 

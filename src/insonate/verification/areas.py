@@ -6,6 +6,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     born,
     control,
+    exposure,
     field,
     head,
     heat,
@@ -14,6 +15,7 @@ from insonate.verification import (
     record,
     report,
     skull,
+    solid_slab,
     thermometry,
 )
 from insonate.verification.check import Check, Checks
@@ -23,6 +25,8 @@ def _sound() -> Iterator[Check]:
     """Yield the checks of both acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from exposure.checks()
+    yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:

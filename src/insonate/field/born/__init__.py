@@ -6,6 +6,7 @@ solve from the target to every element, ``energy`` adds up power.
 """
 
 from insonate.field.born.fluid import WATER, Fluid
+from insonate.field.born.helmet import ArraySource
 from insonate.field.born.medium import Medium
 from insonate.field.born.options import BornOptions
 from insonate.field.born.outside import OutsideSource
@@ -17,6 +18,7 @@ from insonate.field.born.voxels import head_medium
 
 __all__ = [
     "WATER",
+    "ArraySource",
     "BornOptions",
     "Fluid",
     "Medium",

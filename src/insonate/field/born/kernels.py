@@ -37,35 +37,6 @@ def fill_potential(
 
 
 @compiled_parallel
-def extent(box: Box) -> NDArray[np.float64]:
-    """Return min Re U, max Re U, max Im U."""
-    n = box.shape[0]
-    rows = np.empty((n, 3))
-    for i in numba.prange(n):
-        low, high, loss = np.inf, -np.inf, 0.0
-        for j in range(box.shape[1]):
-            for k in range(box.shape[2]):
-                u = box[i, j, k]
-                low, high, loss = min(low, u.real), max(high, u.real), max(loss, u.imag)
-        rows[i, 0], rows[i, 1], rows[i, 2] = low, high, loss
-    return np.array((rows[:, 0].min(), rows[:, 1].max(), rows[:, 2].max()))
-
-
-@compiled_parallel
-def farthest(box: Box, centre: complex) -> float:
-    """Return max |U - c|."""
-    rows = np.empty(box.shape[0])
-    for i in numba.prange(box.shape[0]):
-        most = 0.0
-        for j in range(box.shape[1]):
-            for k in range(box.shape[2]):
-                d = box[i, j, k] - centre
-                most = max(most, d.real * d.real + d.imag * d.imag)
-        rows[i] = most
-    return float(np.sqrt(rows.max()))
-
-
-@compiled_parallel
 def propagate(
     box: Box, squares: tuple[Line, Line, Line], centre: Box, scale: np.float32
 ) -> None:
@@ -88,14 +59,13 @@ def propagate(
 def advance(
     psi: Box, t: Box, potential: Box, centre: Box, radius: tuple[np.float32, np.float32]
 ) -> tuple[float, float]:
-    """Do ψ ← ψ + γ(t - ψ), then t ← Vψ; return |Δψ|² and |ψ|² summed.
+    """Do ψ ← ψ + γ(t - ψ), then t ← Vψ; return |t - ψ|² and |ψ|² summed.
 
-    γ = 1 + iv where |U - c| < limit and 1/(1 - iv) elsewhere, v = (U - c)/ε; V = U - c - iε;
-    ``radius`` is (ε, limit).
+    γ = s/(1 - iv), v = (U - c)/ε; V = U - c - iε; ``radius`` is (ε, s).
     """
-    epsilon, limit = radius
+    epsilon, relaxation = radius
     real, imag = centre[0, 0, 0].real, centre[0, 0, 0].imag
-    inverse = np.float32(1) / epsilon
+    gain = relaxation * epsilon
     changed, total = np.float64(0), np.float64(0)
     for i in numba.prange(psi.shape[0]):
         for j in range(psi.shape[1]):
@@ -104,17 +74,13 @@ def advance(
             for k in range(p_row.size):
                 u, p, q = u_row[k], p_row[k], t_row[k]
                 x, y = u.real - real, u.imag - imag
-                v_real, v_imag = y * inverse, -x * inverse
-                if x * x + y * y < limit * limit:
-                    g_real, g_imag = np.float32(1) - v_real, -v_imag
-                else:
-                    d = np.float32(1) + v_real
-                    m = np.float32(1) / (d * d + v_imag * v_imag)
-                    g_real, g_imag = d * m, -v_imag * m
+                d = epsilon + y
+                m = gain / (d * d + x * x)
+                g_real, g_imag = d * m, x * m
                 e_real, e_imag = q.real - p.real, q.imag - p.imag
                 d_real = g_real * e_real - g_imag * e_imag
                 d_imag = g_real * e_imag + g_imag * e_real
-                row_changed += d_real * d_real + d_imag * d_imag
+                row_changed += e_real * e_real + e_imag * e_imag
                 p_real, p_imag = p.real + d_real, p.imag + d_imag
                 row_total += p_real * p_real + p_imag * p_imag
                 p_row[k] = complex(p_real, p_imag)

@@ -65,8 +65,6 @@ class BornOptions:
         "auto", or the name of a library.
     threads
         0: all.
-    guaranteed_only
-        Begin with the radius that is proven to converge, twice as slow.
     memory_limit_bytes
         0: what the machine has free.
     """
@@ -78,7 +76,6 @@ class BornOptions:
     focus_m: NDArray[np.float64] | None = None
     fft: str = "auto"
     threads: int = 0
-    guaranteed_only: bool = False
     memory_limit_bytes: int = 0
 
     def __post_init__(self) -> None:

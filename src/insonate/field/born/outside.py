@@ -10,6 +10,7 @@ nothing outside; what the head scatters leaves through the shell untouched (tota
 scattered-field form; Taflove & Hagness, Computational Electrodynamics, ch. 5).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -27,6 +28,8 @@ SHELL = 9
 """Cells over which χ falls."""
 
 Line = NDArray[np.float64]
+Axes = tuple[Line, Line, Line]
+Fill = Callable[[NDArray[np.complex64], Axes, Axes], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +77,37 @@ class OutsideSource:
                 f"Points of the outside source '{self.name}' lie inside the grid or closer than "
                 f"{SHELL} cells to it; give those as a PointsSource, or make the grid smaller."
             )
-        if min(medium.grid.shape) < 4 * (MARGIN + SHELL):
-            raise GeometryError(
-                f"A grid of {medium.grid.shape} is too small for the shell of an outside source; "
-                f"every axis needs at least {4 * (MARGIN + SHELL)} cells."
-            )
-        windows = [_window(n, medium.spacing) for n in medium.grid.shape]
-        parts = _parts(medium.grid.shape)
-        return tuple(_block(self, medium, windows, part) for part in parts)
+
+        def fill(values: NDArray[np.complex64], axes: Axes, windows: Axes) -> None:
+            source = (self.points, self.strengths)
+            _commutator(values, axes, windows, source, medium.background_wavenumber)
+
+        return shell_blocks(medium, fill)
+
+
+def shell_blocks(medium: Medium, fill: Fill) -> tuple[SourceBlock, ...]:
+    """Put the source of an incident field into the shell inside a medium's faces.
+
+    Parameters
+    ----------
+    medium
+        On whose grid.
+    fill
+        Writes q = -(2∇χ·∇p + p∇²χ) into values at points of three axes, given χ and its first two
+        derivatives along each.
+
+    Raises
+    ------
+    GeometryError
+        When the grid is too small for the shell.
+    """
+    if min(medium.grid.shape) < 4 * (MARGIN + SHELL):
+        raise GeometryError(
+            f"A grid of {medium.grid.shape} is too small for the shell of an outside source; "
+            f"every axis needs at least {4 * (MARGIN + SHELL)} cells."
+        )
+    windows = [_window(n, medium.spacing) for n in medium.grid.shape]
+    return tuple(_block(medium, windows, part, fill) for part in _parts(medium.grid.shape))
 
 
 def _window(n: int, spacing: float) -> NDArray[np.float64]:
@@ -111,22 +137,15 @@ def _parts(shape: tuple[int, int, int]) -> list[tuple[slice, slice, slice]]:
 
 
 def _block(
-    source: OutsideSource,
     medium: Medium,
     windows: list[NDArray[np.float64]],
     part: tuple[slice, slice, slice],
+    fill: Fill,
 ) -> SourceBlock:
-    axes = [line[p] for line, p in zip(medium.grid.axes(), part, strict=True)]
-    shape = tuple(len(line) for line in axes)
-    values = np.zeros(shape, np.complex64)
-    cut = [np.ascontiguousarray(w[:, p]) for w, p in zip(windows, part, strict=True)]
-    _commutator(
-        values,
-        (axes[0], axes[1], axes[2]),
-        (cut[0], cut[1], cut[2]),
-        (source.points, source.strengths),
-        medium.background_wavenumber,
-    )
+    x, y, z = (line[p] for line, p in zip(medium.grid.axes(), part, strict=True))
+    values = np.zeros((len(x), len(y), len(z)), np.complex64)
+    a, b, c = (np.ascontiguousarray(w[:, p]) for w, p in zip(windows, part, strict=True))
+    fill(values, (x, y, z), (a, b, c))
     values /= np.float32(np.sqrt(medium.background.density))
     return SourceBlock((part[0].start, part[1].start, part[2].start), values)
 

@@ -19,7 +19,7 @@ from insonate.field.born.box import (
     require_memory,
     wavenumbers_squared,
 )
-from insonate.field.born.iteration import GROWTH, Problem, Shift, iterate, shifts
+from insonate.field.born.iteration import Problem, Shift, iterate, shift_for
 from insonate.field.born.medium import Medium
 from insonate.field.born.options import BornOptions, Progress, silent
 from insonate.field.born.sources import SourceBlock
@@ -27,7 +27,7 @@ from insonate.field.born.watch import Watch
 from insonate.field.model import Convergence, PressureField
 
 ENGINE = "born"
-CHECK_EVERY = 6
+CHECK_EVERY = 4
 """Iterations between two looks at |p|."""
 DEFAULTS = BornOptions()
 
@@ -51,7 +51,6 @@ class _End:
     residual: float
     expected: float
     at_focus: float
-    diverged: bool
     shift: Shift
 
 
@@ -153,40 +152,23 @@ def _run(
     options: BornOptions,
     progress: Progress,
 ) -> _End:
-    tries = shifts(problem.potential, medium.bulk, medium.background_wavenumber**2)
-    for shift in tries[1:] if options.guaranteed_only else tries:
-        watch = Watch(medium, problem.padding, problem.sources, options)
-        end = _iterated(problem, psi, (shift, watch), options, progress)
-        if not end.diverged:
-            break
-    return end
-
-
-def _iterated(
-    problem: Problem,
-    psi: NDArray[np.complex64],
-    setting: tuple[Shift, Watch],
-    options: BornOptions,
-    progress: Progress,
-) -> _End:
-    shift, watch = setting
-    first = 0.0
-    steps = enumerate(islice(iterate(problem, psi, shift), options.max_iterations), 1)
-    n, residual, diverged = 0, np.inf, False
-    for n, step in steps:
+    shift = shift_for(medium.bulk, medium.background_wavenumber**2)
+    watch = Watch(medium, problem.padding, problem.sources, options)
+    first, residual, n = 0.0, 0.0, 0
+    for n, step in enumerate(islice(iterate(problem, psi, shift), options.max_iterations), 1):
         first = first or step.changed
         residual = step.changed / first if first > 0 else 0.0
-        diverged = not residual < GROWTH
-        if diverged or first == 0:
+        if first == 0 or not np.isfinite(residual):
             break
         if n % CHECK_EVERY == 0:
             watch.look(psi)
             _tell(progress, n, watch.expected_change, options.tolerance)
             if watch.expected_change <= options.tolerance:
                 break
-    expected = 0.0 if first == 0 else watch.expected_change
-    at_focus = 0.0 if first == 0 else watch.expected_change_at_focus
-    return _End(n, residual, expected, at_focus, diverged, shift)
+    silent_source = first == 0 and np.isfinite(first)
+    expected = 0.0 if silent_source else watch.expected_change
+    at_focus = 0.0 if silent_source else watch.expected_change_at_focus
+    return _End(n, residual, expected, at_focus, shift)
 
 
 def _tell(progress: Progress, n: int, expected: float, tolerance: float) -> None:
@@ -206,7 +188,7 @@ def _cropped(
 
 
 def _convergence(end: _End, options: BornOptions) -> Convergence:
-    converged = not end.diverged and end.expected <= options.tolerance
+    converged = bool(np.isfinite(end.residual)) and end.expected <= options.tolerance
     sentence = (
         f"|p| was reached to {end.expected:.1e} of its largest value in {end.iterations} "
         f"iterations; the tolerance was {options.tolerance:.1e}."
@@ -232,7 +214,7 @@ def representation_error(medium: Medium) -> float:
 def _error_estimate(end: _End, medium: Medium, options: BornOptions) -> float:
     absorber = 0.003 * (19 / options.absorber.cells) ** 4
     grid = np.hypot(representation_error(medium), absorber)
-    return float(end.at_focus + grid) if not end.diverged else np.nan
+    return float(end.at_focus + grid) if np.isfinite(end.residual) else np.nan
 
 
 def _provenance(
@@ -246,7 +228,7 @@ def _provenance(
         "box": " × ".join(map(str, padding.shape)),
         "spacing_m": f"{medium.spacing:g}",
         "points_per_wavelength": f"{medium.points_per_wavelength:.2f}",
-        "radius": f"{end.shift.name}, {end.shift.radius:.4g} 1/m²",
+        "radius": f"{end.shift.radius:.4g} 1/m² about {end.shift.centre:.4g} 1/m²",
         "iterations": str(end.iterations),
         "wall_s": f"{seconds[0]:.2f}",
         "cpu_s": f"{seconds[1]:.2f}",

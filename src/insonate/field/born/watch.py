@@ -4,6 +4,8 @@ The residual of an iteration says little about the pressure where it matters: wh
 its way the residual is small and the field at the focus is zero. So convergence is judged by |p|.
 """
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,10 @@ from insonate.field.born.medium import Medium
 from insonate.field.born.options import BornOptions
 from insonate.field.born.sources import SourceBlock
 
+SPAN = 3
+"""Looks over which a change is taken: long enough for what an iteration overshoots to even out."""
+LEAST_RATE, MOST_RATE = 0.3, 0.9
+"""Between these the rate of convergence over ``SPAN`` looks is believed."""
 STRIDE = 3
 """Cells between watched points: half a wavelength at 6 points per wavelength."""
 
@@ -45,19 +51,24 @@ class Watch:
         self._cells = tuple(c + o for c, o in zip(cells, padding.offset, strict=True))
         self._root = medium.root_density[tuple(cells)]
         self._focus = _nearest(cells, medium, options)
-        self._before: NDArray[np.float32] = np.zeros(len(cells[0]), np.float32)
+        quiet = np.zeros(len(cells[0]), np.complex64)
+        self._looks: deque[NDArray[np.complex64]] = deque([quiet], maxlen=SPAN)
+        self._moves: list[float] = []
         self._changes: list[tuple[float, float]] = []
 
     def look(self, psi: NDArray[np.complex64]) -> None:
-        """Compare |p| with the look before."""
-        now = np.abs(psi[self._cells]) * self._root
-        top = float(now.max())
-        focus = int(now.argmax()) if self._focus is None else self._focus
-        change = np.abs(now - self._before)
+        """Compare the pressure with that of a look ago, and with that of ``SPAN`` looks ago."""
+        now = psi[self._cells] * self._root
+        size, top = np.abs(now), float(np.abs(now).max())
+        focus = int(size.argmax()) if self._focus is None else self._focus
+        whole = max(float(np.linalg.norm(now)), 1e-30)
+        moved = float(np.linalg.norm(now - self._looks[-1])) / whole
+        change = np.abs(size - np.abs(self._looks[0]))
         of_all = float(change.max()) / top if top > 0 else np.inf
-        of_focus = float(change[focus] / now[focus]) if now[focus] > 0 else np.inf
+        of_focus = float(change[focus] / size[focus]) if size[focus] > 0 else np.inf
+        self._moves.append(moved)
         self._changes.append((of_all, of_focus))
-        self._before = now
+        self._looks.append(now)
 
     @property
     def expected_change(self) -> float:
@@ -70,12 +81,17 @@ class Watch:
         return self._expected(1)
 
     def _expected(self, which: int) -> float:
-        """Sum the geometric series of the last changes, at the rate of the last four looks."""
-        last = np.array(self._changes[-4:]).reshape(-1, 2)
-        if len(last) < 4 or not np.isfinite(last).all():
+        """Continue the change over ``SPAN`` looks as a geometric series.
+
+        Its rate is that of the norm of all changes, which falls smoothly, where single values of
+        |p| waver with the waves that ring. Before a wave has arrived everything changes as much
+        as it is large, so that the first looks never end a solve.
+        """
+        if len(self._moves) <= SPAN or not np.isfinite(self._changes[-1]).all():
             return np.inf
-        rate = np.clip((last[3, 0] / max(last[0, 0], 1e-30)) ** (1 / 3), 0.5, 0.95)
-        return float(last[2:, which].max() * rate / (1 - rate))
+        fall = self._moves[-1] / max(self._moves[-1 - SPAN], 1e-30)
+        rate = float(np.clip(fall, LEAST_RATE, MOST_RATE))
+        return self._changes[-1][which] * rate / (1 - rate)
 
 
 def _lattice(medium: Medium, options: BornOptions) -> list[NDArray[np.int64]]:
