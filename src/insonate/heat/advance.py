@@ -1,5 +1,7 @@
 """Heat in time: from one thermal state to the next."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -57,6 +59,42 @@ def advance(
         return state
     course = Course(model, state)
     course.run(source, power_w=power_w, duration_s=duration_s, water_degc=water_degc)
+    return course.state()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a session with constant power (W) and water (°C), and its duration (s)."""
+
+    power_w: float
+    duration_s: float
+    water_degc: float
+
+
+def carry_on(
+    model: ThermalModel, state: ThermalState, source: HeatSource, spans: Iterable[Span]
+) -> ThermalState:
+    """Carry a state through what happened: a session that broke off goes on from its events.
+
+    Parameters
+    ----------
+    model, state, source
+        The head, how warm it was, its heat for each watt.
+    spans
+        What happened since, in order.
+
+    Returns
+    -------
+    ThermalState
+    """
+    course = Course(model, state)
+    for span in spans:
+        course.run(
+            source,
+            power_w=span.power_w,
+            duration_s=span.duration_s,
+            water_degc=span.water_degc,
+        )
     return course.state()
 
 
