@@ -1,6 +1,6 @@
 """Heat in time: from one thermal state to the next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 
@@ -164,6 +164,8 @@ class Course:
         self._conditions = (state.power_w, state.water_degc)
         self._steps = state.step_s
         self._source: HeatSource | None = None
+        for stepper, (dose, _) in self._levels():
+            self._stop_blood(stepper, dose)
 
     def run(
         self,
@@ -216,6 +218,22 @@ class Course:
         dose, peak = self._coarse if stepper is self._simulation.coarse else self._fine
         ends = (before, stepper.rise)
         accumulate(dose, peak, ends, (step, BODY_TEMPERATURE_DEGC), self._rule, lattice.rows)
+        self._stop_blood(stepper, dose)
+
+    def _levels(self) -> Iterator[tuple[Stepper, tuple[Field, Field]]]:
+        """Yield both grids in motion, each with its dose and peak."""
+        yield self._simulation.coarse, self._coarse
+        if self._simulation.fine is not None:
+            yield self._simulation.fine, self._fine
+
+    def _stop_blood(self, stepper: Stepper, dose: Field) -> None:
+        """Let perfusion cease where the dose has reached the threshold, if there is one."""
+        threshold = self.model.options.perfusion_stops_cem43
+        if not isfinite(threshold):
+            return
+        stopped = (dose >= threshold) & (stepper.lattice.sink > 0)
+        if stopped.any():
+            self._simulation.stop_blood(stepper, stopped)
 
 
 def pacers_for(
