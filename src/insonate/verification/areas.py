@@ -37,6 +37,13 @@ def _sound() -> Iterator[Check]:
     yield from solid_slab.checks()
 
 
+def _slow_sound() -> Iterator[Check]:
+    """Yield the slow checks of the acoustic engines: whole benchmarks."""
+    yield from has.slow_checks()
+    yield from born.slow_checks()
+    yield from itrusst_masks.checks()
+
+
 def _eye() -> Iterator[Check]:
     """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
     yield from thermometry.checks()
@@ -56,13 +63,6 @@ AREAS: dict[str, Checks] = {
     "record": record.checks,
     "report": report.checks,
 }
-
-
-def _slow_sound() -> Iterator[Check]:
-    """Yield the slow checks of the acoustic engines."""
-    yield from has.slow_checks()
-    yield from born.slow_checks()
-    yield from itrusst_masks.checks()
 
 
 def _treated() -> Iterator[Check]:
