@@ -1,6 +1,6 @@
 """How fast the wave engine is, and how exact: ``python -m benchmarks.field [--fft NAME] [--head]``.
 
-ITRUSST benchmarks 3 and 4 with the bowl at 0.5 mm against their exact fields; with ``--head`` also
+``--device cuda`` takes the GPU. ITRUSST benchmarks 3 and 4 with the bowl at 0.5 mm against their exact fields; with ``--head`` also
 one solve from a target in the sample head at 220 and 650 kHz. Each problem runs in a process of its
 own, so that the peak of memory is its own; kernels are compiled before the clock starts.
 """
@@ -16,11 +16,18 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from insonate.core import Frame, Grid, Tissue, Volume
+from insonate.core import Frame, Grid, SettingsError, Tissue, Volume
 from insonate.core.frames import affine_from
 from insonate.core.provenance import versions
-from insonate.field.born import BornOptions, fft, head_medium, point_source, solve_born
-from insonate.field.born.options import Absorber
+from insonate.field.born import (
+    BornOptions,
+    device,
+    fft,
+    head_medium,
+    point_source,
+    solve_born,
+)
+from insonate.field.born.options import DEVICES, Absorber
 from insonate.field.born.profiles import uniform_medium
 from insonate.head import HeadOptions, Landmarks, build_head
 from insonate.verification import itrusst
@@ -28,20 +35,23 @@ from insonate.verification import itrusst
 SAMPLE = Path(__file__).parents[1] / "samples" / "cranium" / "ct.nii.gz"
 
 
-def compile_kernels(library: str) -> None:
+def compile_kernels(library: str, where: str = "cpu") -> None:
     """Solve something tiny, so that nothing is compiled while the clock runs."""
     grid = Grid.centred((0, 0, 0), 0.5e-3, (16, 16, 16), Frame.TRANSDUCER)
     medium = uniform_medium(itrusst.WATER, grid, itrusst.FREQUENCY_HZ)
-    options = BornOptions(max_iterations=2, fft=library, absorber=Absorber(8))
+    options = BornOptions(
+        max_iterations=2, fft=library, device=where, absorber=Absorber(cells=8)
+    )
     solve_born(medium, point_source((0, 0, 0)), options=options)
 
 
-def measure_itrusst(benchmark: int, library: str) -> dict[str, object]:
+def measure_itrusst(benchmark: int, library: str, where: str) -> dict[str, object]:
     """Solve one benchmark and compare it."""
-    compile_kernels(library)
+    compile_kernels(library, where)
     wall, cpu = time.perf_counter(), time.process_time()
     medium = itrusst.medium(benchmark, itrusst.grid())
-    field = solve_born(medium, itrusst.source(1), options=BornOptions(fft=library))
+    options = BornOptions(fft=library, device=where)
+    field = solve_born(medium, itrusst.source(1), options=options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     result = itrusst.compare(
         itrusst.on_plane(field), itrusst.exact(benchmark, 1), itrusst.BEHIND_BONE_M
@@ -58,9 +68,9 @@ def measure_itrusst(benchmark: int, library: str) -> dict[str, object]:
     }
 
 
-def measure_head(frequency_hz: float, library: str) -> dict[str, object]:
+def measure_head(frequency_hz: float, library: str, where: str) -> dict[str, object]:
     """Solve once from a point in the sample head, cropped to what the beam crosses."""
-    compile_kernels(library)
+    compile_kernels(library, where)
     image = nib.load(SAMPLE)
     affine = np.asarray(image.affine).copy()
     affine[:3] *= 1e-3
@@ -74,7 +84,7 @@ def measure_head(frequency_hz: float, library: str) -> dict[str, object]:
     medium = head_medium(head, grid)
     made = time.perf_counter() - wall
     top = (slice(None), slice(None), slice(-8, -2))
-    options = BornOptions(tolerance=2e-2, fft=library, watch=top)
+    options = BornOptions(tolerance=2e-2, fft=library, device=where, watch=top)
     field = solve_born(medium, point_source(target), options=options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {
@@ -119,6 +129,17 @@ def _cost(wall: float, cpu: float) -> dict[str, object]:
     return {"cpu_s": round(cpu, 1), "wall_s": round(wall, 1), "peak_mb": peak}
 
 
+def libraries(asked: list[str] | None, where: str) -> tuple[str, ...]:
+    """Return the FFT libraries to measure; a GPU has its own. Ends in words where none is."""
+    if where == "cpu":
+        return tuple(asked or fft.available())
+    try:
+        device.cuda_backend()
+    except SettingsError as error:
+        sys.exit(str(error))
+    return ("auto",)
+
+
 def _own_process(*arguments: str) -> dict[str, object]:
     command = [sys.executable, "-m", "benchmarks.field", "--one", *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
@@ -131,15 +152,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fft", action="append", choices=fft.LIBRARIES)
     parser.add_argument("--head", action="store_true")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--device", choices=DEVICES, default="cpu")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        what, library = asked.one
+        what, library, where = asked.one
         number = float(what)
         run = (
-            measure_itrusst(int(number), library)
+            measure_itrusst(int(number), library, where)
             if number < 10
-            else measure_head(number, library)
+            else measure_head(number, library, where)
         )
         print(json.dumps(run))
         return
@@ -149,9 +171,9 @@ def main() -> None:
         "| problem | FFT | box | iterations | CPU s | wall s | peak MB | against the exact field |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for library in asked.fft or fft.available():
+    for library in libraries(asked.fft, asked.device):
         for problem in problems:
-            row = _own_process(problem, library)
+            row = _own_process(problem, library, asked.device)
             names = (
                 "problem",
                 "fft",

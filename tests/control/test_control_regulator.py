@@ -288,10 +288,10 @@ def test_without_a_review_or_a_model_nothing_is_accepted_or_cooled():
 def test_the_bench_s_readings_are_what_the_ports_ask_for():
     class Bed:
         def water(self):
-            return Bench().readings()[0]
+            return Bench().readings()[1]
 
         def cavitation(self):
-            return Bench().readings()[1]
+            return Bench().readings()[2]
 
     bed: ports.CoolingPort = Bed()
     assert bed.water().kind == "cooling_reading"

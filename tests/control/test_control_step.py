@@ -27,6 +27,7 @@ from insonate.events.documents import (
     StateChanged,
     WaitSet,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.plan import Stage
 
 
@@ -93,7 +94,7 @@ def test_a_lost_clock_under_power_is_a_fault_and_otherwise_refused(room, wrong_t
 def test_a_silent_scanner_ends_the_sonication(room):
     room.until(State.SONICATING)
     started = room.bench.time_s
-    assert not room.see(ClockTick(), time_s=started + 5.0)
+    assert not room.see(OperatorPresent(who="test"), time_s=started + 5.0)
     decisions = room.see(ClockTick(), time_s=started + 5.2)
     assert [d.guard for d in decisions if isinstance(d, GuardRefused)] == ["thermometry age"]
     assert room.state.exposure.guard == "thermometry age"
@@ -104,7 +105,9 @@ def test_a_repeated_or_future_frame_does_not_refresh_thermometry(room):
     room.advance(3.4)
     frame = room.state.seen.frame
     late = frame.end_s + 5.2
-    state, _ = step(room.state, late - 0.2, frame, room.settings)
+    here = OperatorPresent(who="test")
+    state, _ = step(room.state, late - 0.3, here, room.settings)
+    state, _ = step(state, late - 0.2, frame, room.settings)
     future = frame.model_copy(update={"start_s": late, "end_s": late + 10.0})
     state, _ = step(state, late - 0.1, future, room.settings)
     assert state.exposure.frames == 1
@@ -260,6 +263,58 @@ def test_positioning_again_needs_confirmation_and_verification_again(room, where
     assert room.state.efficiency.log_sigma == room.settings.predicted_log_sigma
     room.until(State.BASELINE)
     assert room.state.proposed.stage == "align"
+
+
+def test_after_a_stop_the_focus_is_confirmed_and_verified_again(room):
+    room.until(State.SONICATING, Stage.TREAT)
+    room.see(PatientReport(stop_pressed=True))
+    assert room.state.verified
+    room.see(ask(Verb.APPROVE))
+    room.see(ask(Verb.RESUME))
+    assert (room.state.state, room.state.confirmed, room.state.verified, room.state.stage) == (
+        State.POSITIONED, False, False, Stage.ALIGN)  # fmt: skip
+    assert room.of(Resteered)[-1].total_m == (0.0, 0.0, 0.0)
+
+
+MOVED = MotionReading(displacement_m=2e-3)
+
+
+@pytest.mark.parametrize("where", [State.SONICATING, State.COOLING, State.REVIEW,
+                                   State.BASELINE, State.ARMED])  # fmt: skip
+def test_a_head_that_moves_voids_everything_and_power_is_off(room, where):
+    room.until(where, Stage.VERIFY)
+    decisions = room.see(MOVED)
+    assert room.state.state is State.PAUSED
+    assert off_first(decisions)
+    assert (room.state.confirmed, room.state.stage) == (False, Stage.ALIGN)
+    assert room.state.review is None
+    assert room.of(Resteered)[-1].total_m == (0.0, 0.0, 0.0)
+    assert not room.see(MOVED)  # said once
+    room.see(ask(Verb.RESUME))
+    room.see(ask(Verb.BASELINE))
+    assert room.state.seen.motion is None  # it was about other references
+    assert room.state.proposed.stage == "align"
+
+
+def test_a_head_that_moves_in_a_pause_is_not_forgotten(room):
+    room.until(State.REVIEW, Stage.VERIFY)
+    room.see(ask(Verb.CONFIRM))
+    room.see(ask(Verb.PAUSE))
+    assert room.state.verified
+    room.see(MOVED)
+    assert (room.state.state, room.state.confirmed) == (State.PAUSED, False)
+
+
+def test_an_operator_who_is_gone_ends_the_sonication(room):
+    room.until(State.SONICATING)
+    room.advance(3.4)
+    room.see(ClockTick(), time_s=room.bench.time_s + 4.9)
+    assert room.state.state is State.SONICATING
+    decisions = room.see(ClockTick(), time_s=room.bench.time_s + 5.1)
+    told = {d.guard: d for d in decisions if isinstance(d, GuardRefused)}
+    assert told["operator"].priority == "high"
+    assert not told["operator"].latching
+    assert room.state.state is State.COOLING
 
 
 # --- approving ---

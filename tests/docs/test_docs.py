@@ -68,10 +68,13 @@ def known_options() -> dict[str, set[str]]:
     """Return the options of each command, as the command line itself knows them."""
     group = get_command(app)
     subcommands = group.commands  # type: ignore[attr-defined]
-    return {
-        name: {"--help", *(opt for p in command.params for opt in p.opts)}
-        for name, command in subcommands.items()
-    }
+    return {name: {"--help", *options_of(command)} for name, command in subcommands.items()}
+
+
+def options_of(command) -> set[str]:
+    """Return the options of a command and of all commands below it."""
+    below = getattr(command, "commands", {}).values()
+    return {opt for p in command.params for opt in p.opts}.union(*map(options_of, below))
 
 
 KNOWN = known_options()

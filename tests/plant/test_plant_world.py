@@ -7,7 +7,7 @@ import pytest
 
 from insonate.core import SettingsError
 from insonate.heat.advance import initial_state
-from insonate.plant import SCENARIOS, VirtualScanner, scenario_named
+from insonate.plant import SCENARIOS, ScannerSettings, VirtualScanner, scenario_named
 from insonate.plant.periphery import (
     CAVITATION_NOISE_DB,
     Exposure,
@@ -38,9 +38,14 @@ def rest(coarse):
     return initial_state(coarse.case.thermal, water_degc=15.0)
 
 
-def scanner_of(case, drift=0.0, seed=3):
+def scanner_of(case, drift=0.0, seed=3, **more):
     return VirtualScanner(
-        case.head, None, case.target.point, PROTOCOL, drift, np.random.default_rng(seed)
+        case.head,
+        None,
+        case.target.point,
+        PROTOCOL,
+        ScannerSettings(drift_ppm_per_min=drift, **more),
+        np.random.default_rng(seed),
     )
 
 
@@ -55,6 +60,32 @@ def frame_of(scanner, case, rest, state, sonication=1, length_s=3.4):
     scanner.begin(sonication, case.thermal, rest, 37.0)
     scanner.watch(case.thermal, state, length_s)
     return scanner.frame(begun, begun + length_s)
+
+
+def test_a_restless_breathing_head_is_seen_no_worse(coarse, rest):
+    # Breath 0.01 ppm (1.3 Hz), 1 mm a minute: without drift fit and motion it would read degrees off.
+    offset = np.array([0.5e-3, 0.0, 0.0])
+    state = warmed(coarse.case, rest, offset)
+    still, restless = (
+        frame_of(scanner_of(coarse.case, **more), coarse.case, rest, state)[0]
+        for more in ({}, {"breathing_ppm": 0.01, "motion_m": 1e-3, "rotation_rad": 5e-3})
+    )
+    assert restless.peak_degc == pytest.approx(still.peak_degc, abs=1.5)
+    assert restless.off_target_degc == pytest.approx(still.off_target_degc, abs=1.0)
+
+
+def test_frames_go_missing_as_often_as_said_and_the_series_goes_on(coarse, rest):
+    scanner = scanner_of(coarse.case, missing=0.3, late=0.2)
+    scanner.begin(1, coarse.case.thermal, rest, 37.0)
+    seen = []
+    for n in range(40):
+        scanner.watch(coarse.case.thermal, rest, 3.4)
+        seen.append(scanner.frame(n * 3.4, (n + 1) * 3.4))
+    found = [f for f in seen if f is not None]
+    assert 10 <= len(found) <= 30
+    assert [f[0].frame for f in found] == list(range(len(found)))
+    with pytest.raises(SettingsError, match="shares lie between"):
+        ScannerSettings(missing=1.5)
 
 
 @pytest.mark.parametrize(
@@ -221,5 +252,5 @@ def test_the_patient_follows_the_script_once():
 
 
 def test_an_unknown_scenario_is_told_with_those_there_are():
-    with pytest.raises(SettingsError, match="cooperative, focus-shifted"):
+    with pytest.raises(SettingsError, match="cavitation, cooperative"):
         scenario_named("sunny")

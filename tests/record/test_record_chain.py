@@ -269,7 +269,7 @@ def rewritten(folder, events):
 
 
 @pytest.mark.parametrize(("update", "word"), [
-    ({"version": 2}, "version 2"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
+    ({"version": 3}, "version 3"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
     ({"payload": {"kind": "unknown"}}, "schema"),
 ])  # fmt: skip
 def test_events_that_do_not_fit_are_refused_with_their_place(written, update, word):

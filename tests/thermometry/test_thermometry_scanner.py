@@ -10,6 +10,7 @@ from insonate.head.phantom import Feature, PhantomOptions, feature_centre_m, pha
 from insonate.thermometry import CLINICAL_3T, SliceGeometry, acquire, slice_anatomy
 from insonate.thermometry.anatomy import regions_of
 from insonate.thermometry.relaxation import RELAXATION, gradient_echo_signal
+from insonate.thermometry.scanner import HeadMotion
 from insonate.thermometry.susceptibility import SUSCEPTIBILITY_PPM, field_map, shimmed
 from insonate.verification.thermal_slice import (
     CENTRE_M,
@@ -145,7 +146,7 @@ def test_a_sub_voxel_spot_reads_less_than_its_peak(ellipse):
 
 
 def test_motion_moves_the_picture(ellipse):
-    moved = np.abs(seen(ellipse, SMALL, motion_m=(2 * SMALL.pixel_m, -SMALL.pixel_m)))
+    moved = np.abs(seen(ellipse, SMALL, motion=HeadMotion((2 * SMALL.pixel_m, -SMALL.pixel_m))))
     still = np.roll(np.abs(seen(ellipse, SMALL)), (2, -1), axis=(0, 1))
     inside = regions_of(ellipse, CENTRE_M).cold
     assert np.abs(moved - still)[inside].max() < 0.05
@@ -191,12 +192,17 @@ def test_noise_has_the_stated_ratio(ellipse):
         (np.full((80, 72), np.nan), {}, ImageError, "NaN"),
         (np.zeros((80, 72)), {"drift_ppm": (1.0, 2.0)}, SettingsError, "drift"),
         (np.zeros((80, 72)), {"drift_ppm": np.nan}, SettingsError, "drift"),
-        (np.zeros((80, 72)), {"motion_m": (np.nan, 0.0)}, SettingsError, "motion"),
     ],
 )
 def test_scans_that_cannot_be(ellipse, kelvin, more, error, sentence):
     with pytest.raises(error, match=sentence):
         acquire(ellipse, SMALL, kelvin, rng=np.random.default_rng(0), **more)
+
+
+@pytest.mark.parametrize("motion", [((np.nan, 0.0), 0.0), ((0.0,), 0.0), ((0.0, 0.0), 1.0)])
+def test_motions_that_cannot_be(motion):
+    with pytest.raises(SettingsError, match=r"motion|turns"):
+        HeadMotion(*motion)
 
 
 def test_a_protocol_of_another_slice_is_refused(ellipse):

@@ -8,6 +8,7 @@ import pytest
 from insonate.thermometry import accumulate_dose, acquire, measure_focus, reconstruct
 from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.susceptibility import dipole_field
+from insonate.verification import artefacts
 from insonate.verification import thermometry as subject
 from insonate.verification.thermal_slice import small_protocol
 
@@ -102,6 +103,13 @@ def test_the_position_rejects_an_uncorrected_and_a_wrongly_corrected_displacemen
     assert subject.position_error_m(other_way) > 2.0e-3
 
 
+def test_the_pair_rejects_coordinates_that_are_swapped():
+    def swapped(first, second, geometry):
+        return artefacts.place_of_pair(second, first, geometry)
+
+    assert artefacts.paired_error_m(swapped) > 1.0e-3
+
+
 def test_the_idle_bias_rejects_maxima_and_means_over_positive_voxels():
     positive, highest = subject.idle_bias_k(
         lambda focus, found: float(
@@ -128,3 +136,30 @@ def test_the_air_sphere_rejects_a_field_along_another_axis_and_the_sign():
 
     assert subject.air_sphere_error(across) > 0.5
     assert subject.air_sphere_error(lambda c, s: -dipole_field(c, s)) > 0.5
+
+
+def test_every_artefact_is_seen_and_a_naive_method_fails():
+    checks = list(artefacts.artefact_checks())
+    assert len(checks) == 2 * len(artefacts.ARTEFACTS)
+    assert [c for c in checks if not c.passed] == []
+
+
+def test_the_artefacts_reject_our_own_method_switched_off(monkeypatch):
+    """Without motion, masks or unwrapping ours is the naive method, and its row fails."""
+
+    def still(*args, options, **more):
+        return reconstruct(*args, options=replace(options, motion=None), **more)
+
+    monkeypatch.setattr(artefacts, "reconstruct", still)
+    assert artefacts.motion().ours > 0.5
+
+    def forgetful(*args, previous=None, **more):
+        return reconstruct(*args, **more)
+
+    monkeypatch.setattr(artefacts, "reconstruct", forgetful)
+    assert artefacts.wraps().ours > 5.0
+
+
+def test_the_moving_series_rejects_a_reconstruction_that_takes_the_head_for_still():
+    still = subject.drifting_series(Reconstruction(motion=None), moving=True)
+    assert still.cold_rms_k > 1.0

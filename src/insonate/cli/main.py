@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from insonate.cli import options as opt
+from insonate.cli import record as record_commands
+from insonate.cli import scenarios as scenario_commands
 from insonate.cli.output import (
     exit_codes,
     plain,
@@ -22,6 +24,8 @@ from insonate.cli.output import (
     progress_bars,
     say,
 )
+from insonate.cli.scenarios import OperatorKind, print_ending
+from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
 
@@ -36,6 +40,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(record_commands.app, name="record")
+app.command(name="scenarios")(scenario_commands.scenarios)
 
 
 def _version(value: bool) -> None:
@@ -102,8 +110,15 @@ def rehearse(
     absorbed_share: opt.AbsorbedShare = None,
     engine: opt.Engine = "ray",
     scenario: Annotated[
-        str, typer.Option(help="cooperative, focus-shifted, patient-stops, water-warms.")
+        str, typer.Option(help="A scenario by name (see `insonate scenarios`), or a TOML file.")
     ] = "cooperative",
+    operator: Annotated[
+        OperatorKind, typer.Option(help="Who operates: nobody, or you, asked here.")
+    ] = OperatorKind.AUTO,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="So many times real time; 1: real time.", show_default="full speed"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
     replace: opt.Replace = False,
@@ -111,7 +126,9 @@ def rehearse(
     json: opt.Json = False,
 ) -> None:
     """Rehearse a whole treatment on a head and end with a report and a record."""
+    from insonate.cli.asking import AskingOperator
     from insonate.session import PlanSettings, RehearsalSettings, case_source, rehearse_case
+    from insonate.session.operators import Unattended
 
     print_disclaimer()
     with exit_codes(lambda: f"If the treatment had begun, it stands in {out / 'record'}."):
@@ -119,15 +136,23 @@ def rehearse(
         settings = PlanSettings(
             target, target_ras, frequency_khz * 1e3, mapping, absorbed_share, engine=engine
         )
-        how = RehearsalSettings(scenario, seed)
-        with progress_bars(quiet=quiet) as progress:
+        asking = operator is OperatorKind.ASK
+        how = RehearsalSettings(
+            scenario, seed, operator=AskingOperator if asking else Unattended, speed=speed
+        )
+        with progress_bars(quiet=quiet or asking) as progress:
             result = rehearse_case(
                 source, settings, how, out, progress=progress, replace=replace
             )
     if json:
-        print_json(asdict(result.summary))
+        ending = {
+            "score": [asdict(point) for point in result.score],
+            "expectation": [asdict(verdict) for verdict in result.verdicts],
+        }
+        print_json({**asdict(result.summary), **ending})
     else:
         _print_treatment(result.summary)
+        print_ending(result.score, result.verdicts)
         plain.print(f"Record: {result.record}")
         plain.print(f"Report: {result.report}")
 
@@ -184,6 +209,14 @@ def verify(
     slow: Annotated[
         bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
     ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Thermometry on real phase instead: a folder of magnitude and phase NIfTI files.",
+            show_default=False,
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
@@ -191,7 +224,7 @@ def verify(
 
     print_disclaimer()
     with exit_codes():
-        checks = run_checks(area, slow=slow)
+        checks = run_checks(area, slow=slow, data=data)
         if json:
             print_json([asdict(c) for c in checks])
         else:
@@ -205,6 +238,9 @@ def verify(
             )
     if not json:
         plain.print(f"{len(checks)} checks, all within their limits.")
+
+
+app.command()(thermometry)
 
 
 def _check_table(checks: "list[Check]") -> Table:

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 from insonate.control.guards import refusals
 from insonate.control.moves import go
-from insonate.control.regulator import expect
+from insonate.control.regulator import expect, power_cap
 from insonate.control.review import Answer, accept, too_far
 from insonate.control.state import ControllerState, ControlSettings, Exposure
 from insonate.control.table import Cause, legal_verbs, next_state
 from insonate.events.documents import (
     CommandRefused,
-    GuardRefused,
     OperatorCommand,
     PowerSet,
     SonicationProposed,
@@ -97,11 +96,19 @@ def _asked(
             f"duration above 0 s and at most {settings.maximum_duration_s:g} s."
         )
     asked = expect(state, Sonication(Stage(proposed.stage), power, duration), settings)
-    return asked, _beyond(asked, settings)
+    return asked, _beyond(state, asked, settings)
 
 
-def _beyond(asked: SonicationProposed, settings: ControlSettings) -> str:
+def _beyond(
+    state: ControllerState, asked: SonicationProposed, settings: ControlSettings
+) -> str:
     """Return which cap the operator's own numbers would pass, or nothing."""
+    name, cap = power_cap(state, settings)
+    if name == "cavitation" and asked.power_w > cap:
+        return (
+            f"{asked.power_w:g} W was asked for; after cavitation at {state.loud_w:g} W no more "
+            f"than {cap:g} W is allowed."
+        )
     limits, top = settings.limits, settings.goals[Stage(asked.stage)][1]
     energy_j = asked.power_w * asked.duration_s
     if asked.power_w > limits.power.value or energy_j > limits.energy.value:
@@ -124,9 +131,7 @@ def _sonicate(
     approved = state.approved
     no = refusals(state, settings)
     if no or approved is None:
-        return state, tuple(
-            GuardRefused(guard=r.guard.name, why=r.why, clears=r.guard.clears) for r in no
-        )
+        return state, tuple(refusal.told() for refusal in no)
     number, now = state.sonication + 1, state.time_s
     exposure = Exposure(
         sonication=number,

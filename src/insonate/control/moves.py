@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from insonate.control.regulator import propose
 from insonate.control.review import Answer, review, thrown_back, wait
 from insonate.control.state import ControllerState, ControlSettings, Exposure
-from insonate.control.table import Trigger, next_state
+from insonate.control.table import Cause, Trigger, next_state
 from insonate.core import RefusedError
 from insonate.events.documents import Decision, PowerSet, SonicationEnded, StateChanged
 from insonate.events.states import EndReason, State
@@ -49,6 +49,9 @@ def go(
         state, off = _switched_off(state, ending, settings)
     changed = StateChanged(before=before, after=after, trigger=str(trigger))
     state, more = _entered(replace(state, state=after), before, settings)
+    if trigger is Cause.MOVED:
+        state, steered = thrown_back(state, settings)
+        more = (*more, *steered)
     return state, (*off, changed, *more)
 
 
@@ -92,12 +95,14 @@ def _entered(state: ControllerState, before: State, settings: ControlSettings) -
         state = replace(state, entered_s=state.time_s, stopped=_stopped(state))
     if now in {State.REVIEW, State.PAUSED, State.STOPPED, State.FAULTED, State.FINISHED}:
         return review(replace(state, approved=None), settings)
-    if now is State.PLANNED or (now is State.POSITIONED and before not in _HALTED):
+    if now is State.PLANNED or (now is State.POSITIONED and before is not State.PAUSED):
         return _placed_anew(state, settings)
     if now is State.POSITIONED:
         return replace(state, hold=False, proposed=None, approved=None, review=None), ()
     if now is State.BASELINE:
-        return _proposed(state, settings)
+        # What was said of the head's motion was about other reference images.
+        seen = replace(state.seen, motion=None, motion_s=None)
+        return _proposed(replace(state, seen=seen), settings)
     return state, ()
 
 
@@ -106,7 +111,10 @@ def _stopped(state: ControllerState) -> bool:
     return state.state is State.STOPPED or (state.state is State.FINISHED and state.stopped)
 
 
-_HALTED = (State.PAUSED, State.STOPPED)
+def nothing_to_void(state: ControllerState) -> bool:
+    """Return whether a moved head changes nothing more: no references hold, nothing is confirmed."""
+    waiting = state.state in {State.POSITIONED, State.PAUSED}
+    return waiting and not (state.confirmed or state.review or any(state.resteer_m))
 
 
 def _placed_anew(state: ControllerState, settings: ControlSettings) -> Answer:

@@ -12,6 +12,7 @@ from insonate.events.documents import (
     PatientReport,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.events.states import State
 
 _EDGE_S = 1e-6
@@ -55,7 +56,11 @@ def _with_reading(seen: Readings, time_s: float, observation: Observation) -> Re
         case ArrayReading():
             seen = replace(seen, array=observation, array_s=time_s)
         case PatientReport():
-            seen = replace(seen, patient=observation)
+            seen = replace(seen, patient=observation, patient_s=time_s)
+        case MotionReading():
+            seen = replace(seen, motion=observation, motion_s=time_s)
+        case OperatorPresent():
+            seen = replace(seen, operator_s=time_s)
         case ModelEstimate():
             seen = _with_model(seen, time_s, observation)
     return seen
@@ -106,6 +111,7 @@ def _exposed(
     before_degc = frame.baseline_degc if first else exposure.last_degc
     # The first frame may begin before the power does: its middle then says little about time.
     apart_s = max(mid_s - before_s, settings.frame_time_s / 2.0)
+    aim = settings.limits.focal_temperature.value - settings.goal_margin_k
     hotter = exposure.peak_degc is None or frame.peak_degc > exposure.peak_degc
     return replace(
         exposure if frame.focus_offset_m is None else _located(exposure, frame),
@@ -114,6 +120,7 @@ def _exposed(
         mid_s=mid_s,
         last_degc=frame.peak_degc,
         slope_k_per_s=(frame.peak_degc - before_degc) / apart_s,
+        error_ks=exposure.error_ks + (aim - frame.peak_degc) * apart_s,
         baseline_degc=frame.baseline_degc,
         peak_degc=frame.peak_degc if hotter else exposure.peak_degc,
         sigma_k=frame.sigma_k if hotter else exposure.sigma_k,

@@ -19,6 +19,7 @@ from insonate.events.documents import (
     Point,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 
 Frame = tuple[TemperatureFrame, Mapping[str, NDArray[Any]]]
 """A thermometry frame and the arrays that lie beside it, by name."""
@@ -59,6 +60,9 @@ class ScannerPort(Protocol):
     def frame(self) -> Frame | None:
         """Return the next finished frame, or None where none is finished."""
 
+    def motion(self) -> MotionReading:
+        """Return how far the head lies from where the reference images saw it."""
+
 
 class CoolingPort(Protocol):
     """The water round the scalp, and the hydrophone in it."""
@@ -75,6 +79,13 @@ class PatientPort(Protocol):
 
     def report(self) -> PatientReport | None:
         """Return what the patient says or does, or None for silence."""
+
+
+class OperatorPort(Protocol):
+    """The handle that the operator holds while power may be on."""
+
+    def present(self) -> OperatorPresent | None:
+        """Return a sign of presence, or None while the handle is free."""
 
 
 class ModelPort(Protocol):

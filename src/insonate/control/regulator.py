@@ -20,6 +20,9 @@ BAND = 1.645
 _FALL = math.log(1.2)
 """ln 1.2: energy per °C rises by 20 % from one sonication to the next (Huang et al., 2018)."""
 
+_TREND_SHARE = 0.5
+"""Setting: so much of the latest fall counts for the next, the rest is what was seen before."""
+
 _MODEL_SIGMA = 0.1
 """Setting: part-volume and timing error of one measured efficiency, as a natural logarithm."""
 
@@ -46,21 +49,25 @@ def learned(belief: Efficiency, exposure: Exposure, settings: ControlSettings) -
     """Return the belief about the efficiency after one sonication was seen.
 
     Scalar Kalman filter on x = ln(K/kJ) at the reference duration: between sonications x may
-    wander by ln 1.2; a sonication shows it with (σ_T/rise)² + 0.1². What rose less than 3 σ_T
-    teaches nothing.
+    wander by ln 1.2, and goes on to fall as it fell, half of it, never faster than by ln 1.2; a
+    sonication shows it with (σ_T/rise)² + 0.1². What rose less than 3 σ_T,
+    or was shorter than half the frame that shows it, teaches nothing.
     """
     rise_k, k_per_kj = rise(exposure), measured_k_per_kj(exposure)
-    if k_per_kj is None:
-        return belief
     length_s = exposure.energy_j / exposure.asked_w
+    if k_per_kj is None or length_s < settings.frame_time_s / 2.0:
+        return belief
     seen = math.log(k_per_kj / efficiency_shape(length_s, settings))
     noise = (exposure.sigma_k / rise_k) ** 2 + _MODEL_SIGMA**2
     before = belief.log_sigma**2 + (_FALL**2 if belief.measured else 0.0)
     gain = before / (before + noise)
+    mean = belief.ahead + gain * (seen - belief.ahead)
+    fell = _TREND_SHARE * (mean - belief.log_mean) + (1.0 - _TREND_SHARE) * belief.trend
     return Efficiency(
-        log_mean=belief.log_mean + gain * (seen - belief.log_mean),
+        log_mean=mean,
         log_sigma=math.sqrt((1.0 - gain) * before),
         measured=(*belief.measured, k_per_kj),
+        trend=min(0.0, max(-_FALL, fell)) if belief.measured else 0.0,
     )
 
 
@@ -81,7 +88,9 @@ def measured_k_per_kj(exposure: Exposure) -> float | None:
 
 def forgotten(belief: Efficiency, settings: ControlSettings) -> Efficiency:
     """Return the belief after the geometry changed: the same mean, as unsure as the plan."""
-    return replace(belief, log_sigma=max(belief.log_sigma, settings.predicted_log_sigma))
+    return replace(
+        belief, trend=0.0, log_sigma=max(belief.log_sigma, settings.predicted_log_sigma)
+    )
 
 
 def expect(
@@ -93,7 +102,7 @@ def expect(
     end also holds a fall by ln 1.2.
     """
     belief, body = state.efficiency, settings.body_temperature_degc
-    k_per_kj = math.exp(belief.log_mean) * efficiency_shape(asked.duration_s, settings)
+    k_per_kj = math.exp(belief.ahead) * efficiency_shape(asked.duration_s, settings)
     rise_k = k_per_kj * asked.energy_j * 1e-3
     return SonicationProposed(
         sonication=state.sonication + 1,
@@ -129,18 +138,29 @@ def wanted(state: ControllerState, settings: ControlSettings) -> Sonication:
     """
     prescribed = next((s for s in state.prescribed if s.stage is state.stage), None)
     if state.sonication == 0 and prescribed is not None:
-        return _capped(prescribed, settings)
+        return _capped(prescribed, state, settings)
     duration = prescribed.duration_s if prescribed else settings.durations_s[state.stage]
     duration = min(duration, settings.maximum_duration_s)
-    k_per_kj = math.exp(state.efficiency.log_mean) * efficiency_shape(duration, settings)
+    k_per_kj = math.exp(state.efficiency.ahead) * efficiency_shape(duration, settings)
     rise_k = aim(state, settings) - settings.body_temperature_degc
     power = rise_k / k_per_kj * 1e3 / duration
-    return _capped(Sonication(state.stage, power, duration), settings)
+    return _capped(Sonication(state.stage, power, duration), state, settings)
 
 
-def _capped(asked: Sonication, settings: ControlSettings) -> Sonication:
-    """Return the sonication within the power cap, stretched for the same rise if it can be."""
+def power_cap(state: ControllerState, settings: ControlSettings) -> tuple[str, float]:
+    """Return what caps the power of the next sonication, and at how much, W.
+
+    What cavitated once is not tried again: the cap is then the factor of cavitation times it.
+    """
     cap = settings.limits.power.value
+    if state.loud_w is None or settings.cavitation_factor * state.loud_w >= cap:
+        return "power", cap
+    return "cavitation", settings.cavitation_factor * state.loud_w
+
+
+def _capped(asked: Sonication, state: ControllerState, settings: ControlSettings) -> Sonication:
+    """Return the sonication within the power cap, stretched for the same rise if it can be."""
+    _, cap = power_cap(state, settings)
     if asked.power_w <= cap:
         return asked
     needed = heating_shape(asked.duration_s, settings) * asked.power_w / cap
@@ -182,7 +202,7 @@ def propose(
         return None, why
     asked = wanted(state, settings)
     lowest = min(ceilings(state, settings), key=lambda ceiling: ceiling.now_j)
-    limited = "power" if _short_of_goal(state, asked, settings) else ""
+    limited = power_cap(state, settings)[0] if _short_of_goal(state, asked, settings) else ""
     if asked.energy_j > lowest.now_j:
         limited = lowest.name
         power = max(0.0, lowest.now_j) / asked.duration_s
@@ -212,7 +232,7 @@ def _short_of_goal(
     state: ControllerState, asked: Sonication, settings: ControlSettings
 ) -> bool:
     """Return whether the power cap keeps ``asked`` below the low end of the goal."""
-    at_cap = asked.power_w >= settings.limits.power.value
+    at_cap = asked.power_w >= power_cap(state, settings)[1]
     peak = expect(state, asked, settings).predicted_peak_degc
     return at_cap and peak < settings.goals[asked.stage][0]
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from insonate.core import SettingsError
 from insonate.core.units import BODY_TEMPERATURE_DEGC
@@ -17,6 +18,7 @@ from insonate.events.documents import (
     SonicationReviewed,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading
 from insonate.events.states import EndReason, State
 from insonate.plan import PEAK_GOALS_DEGC, Limits, Prescription, Sonication, Stage
 
@@ -84,7 +86,19 @@ class ControlSettings:
     cooled_within_k
         The focus counts as cooled within this of the body's temperature, K.
     reading_age_s
-        A reading of water, cavitation, array or model older than this says nothing, s.
+        A reading of water, cavitation, array, model or motion older than this says nothing, s.
+    operator_age_s
+        The operator's last sign of presence may be so old, s.
+    patient_age_s
+        Before power the patient's last word may be so old, s.
+    motion_m
+        The head may lie so far from its reference images: half the focus's tolerance, m.
+    maximum_dissolved_oxygen_ppm
+        Water with more gas in it bubbles where it should couple; clinical systems keep it
+        below about 2 ppm.
+    maximum_fall_k
+        At full power the measured peak may fall by so much, and five of its standard deviations,
+        before the thermometry is not believed, K.
     minimum_usable_share
         Thermometry with fewer usable brain voxels is not trusted.
     maximum_sigma_k
@@ -97,6 +111,8 @@ class ControlSettings:
         Power is multiplied by this when cavitation asks to reduce it.
     drive_lag_s
         The array's report may lag behind what it was told by this, s.
+    regulator
+        What lowers the power within a sonication: the model-predictive estimate, or a PID.
     drive_tolerance
         The array may report so much more power than it was told, 1.
     """
@@ -127,6 +143,11 @@ class ControlSettings:
     cooling_time_s: float = 60.0
     cooled_within_k: float = 1.0
     reading_age_s: float = 10.0
+    operator_age_s: float = 5.0
+    patient_age_s: float = 900.0
+    motion_m: float = 0.5e-3
+    maximum_dissolved_oxygen_ppm: float = 3.0
+    maximum_fall_k: float = 3.0
     minimum_usable_share: float = 0.5
     maximum_sigma_k: float = 2.0
     maximum_faulty_elements: int = 50
@@ -134,6 +155,7 @@ class ControlSettings:
     cavitation_factor: float = 0.7
     drive_lag_s: float = 1.0
     drive_tolerance: float = 0.1
+    regulator: Literal["predictive", "pid"] = "predictive"
 
     def __post_init__(self) -> None:
         faults = [*_not_positive(self), *_stage_faults(self)]
@@ -142,6 +164,8 @@ class ControlSettings:
                 f"The tolerance {self.tolerance_m} m is above the limit of the focus's offset, "
                 f"{self.limits.focus_offset.value} m; it may only be below."
             )
+        if self.regulator not in {"predictive", "pid"}:
+            faults.append(f"The regulator is '{self.regulator}'; it must be predictive or pid.")
         if not 0.0 < self.cavitation_factor < 1.0:
             faults.append(
                 f"The factor at cavitation is {self.cavitation_factor}; it must lie in 0-1."
@@ -203,6 +227,12 @@ class Readings:
     array: ArrayReading | None = None
     array_s: float | None = None
     patient: PatientReport | None = None
+    patient_s: float | None = None
+    motion: MotionReading | None = None
+    """Since the last reference images; None until it spoke after them."""
+    motion_s: float | None = None
+    operator_s: float | None = None
+    """The operator's last sign of presence."""
     skull_rest_degc: float | None = None
     """Coolest skull maximum that the model has shown, °C."""
     scalp_rest_degc: float | None = None
@@ -234,6 +264,8 @@ class Exposure:
     mid_s: float = 0.0
     last_degc: float = 0.0
     slope_k_per_s: float = 0.0
+    error_ks: float = 0.0
+    """Integral of how far the peak lay below the focal cap less the margin, K s: for a PID."""
     baseline_degc: float | None = None
     peak_degc: float | None = None
     sigma_k: float = 0.0
@@ -256,6 +288,13 @@ class Efficiency:
     log_sigma: float
     measured: tuple[float, ...] = ()
     """K/kJ of each reviewed sonication, as measured."""
+    trend: float = 0.0
+    """Change of ln(K/kJ) from one sonication to the next, as it was seen to fall; never above 0."""
+
+    @property
+    def ahead(self) -> float:
+        """Mean of ln(K/kJ) that is expected of the next sonication."""
+        return self.log_mean + self.trend
 
 
 @dataclass(frozen=True)
@@ -320,6 +359,8 @@ class ControllerState:
     aborted: bool = False
     stopped: bool = False
     """The treatment was stopped and has not been resumed."""
+    loud_w: float | None = None
+    """Lowest power at which cavitation ended a sonication, W."""
     unreachable: str = ""
     """Why no further sonication can be proposed; empty while one can."""
     seen: Readings = field(default_factory=Readings)

@@ -4,10 +4,11 @@ import math
 from dataclasses import replace
 
 from insonate.control.commands import obey
-from insonate.control.guards import drive, refusals
+from insonate.control.guards import GUARDS, Refusal, refusals
 from insonate.control.look import Look
-from insonate.control.moves import Ending, go
+from insonate.control.moves import Ending, go, nothing_to_void
 from insonate.control.observing import loudest_db, observe
+from insonate.control.pid import pid_power
 from insonate.control.regulator import goal_reached, lowered_power
 from insonate.control.review import Answer, to_cool
 from insonate.control.state import ControllerState, ControlSettings, Exposure
@@ -24,14 +25,21 @@ from insonate.events.documents import (
     TemperatureFrame,
     WaitSet,
 )
+from insonate.events.presence import MotionReading
 from insonate.events.states import EndReason, State
 
-_SEVERITY = (Cause.FAULT, Cause.PATIENT, Cause.GUARD)
+_SEVERITY = (Cause.FAULT, Cause.PATIENT, Cause.MOVED, Cause.GUARD)
 _REASONS = {
     Cause.FAULT: EndReason.FAULT,
     Cause.PATIENT: EndReason.PATIENT,
+    Cause.MOVED: EndReason.GUARD,
     Cause.GUARD: EndReason.GUARD,
 }
+_ALWAYS = {
+    ArrayReading: next(guard for guard in GUARDS if guard.name == "drive"),
+    MotionReading: next(guard for guard in GUARDS if guard.name == "motion"),
+}
+"""Guards whose word counts while power is off, too, and the channel that they listen to."""
 _EDGE_S = 1e-6
 """A duration is over when less than this is left: sums of ticks are not exact in floats."""
 
@@ -103,11 +111,12 @@ def _under_power(
     """Stop, end, lower or go on: guards first, then the duration, the goal, the power."""
     no = refusals(state, settings)
     if no:
-        told = tuple(
-            GuardRefused(guard=r.guard.name, why=r.why, clears=r.guard.clears) for r in no
-        )
+        told = tuple(refusal.told() for refusal in no)
         worst = min(no, key=lambda r: _SEVERITY.index(r.guard.cause))
         ending = Ending(_REASONS[worst.guard.cause], worst.guard.name)
+        if any(refusal.guard.name == "cavitation" for refusal in no):
+            quietest = min(state.loud_w or math.inf, exposure.power_w)
+            state = replace(state, loud_w=quietest)
         state, decisions = go(state, worst.guard.cause, settings, ending)
         return state, (*told, *decisions)
     if state.time_s >= exposure.off_at_s - _EDGE_S:
@@ -129,7 +138,8 @@ def _lowered(
     """
     power_w = exposure.power_w
     if isinstance(observation, TemperatureFrame):
-        power_w = lowered_power(exposure, settings)
+        lowers = pid_power if settings.regulator == "pid" else lowered_power
+        power_w = lowers(exposure, settings)
     if isinstance(observation, CavitationReading) and _loud(observation, settings):
         power_w *= settings.cavitation_factor
     if power_w >= exposure.power_w:
@@ -152,18 +162,20 @@ def _loud(reading: CavitationReading, settings: ControlSettings) -> bool:
 def _alarms(
     state: ControllerState, observation: Observation, settings: ControlSettings
 ) -> Answer:
-    """Return what a patient who presses stop, or an array that is on unasked, brings about."""
+    """Return what a patient's stop, an array on unasked or a moved head bring about."""
     pressed = isinstance(observation, PatientReport) and observation.stop_pressed
     if pressed and next_state(state.state, Cause.PATIENT) is not None:
         moved, decisions = go(state, Cause.PATIENT, settings)
         return replace(moved, resume_approved=False), decisions
-    unasked = drive(Look(state, settings)) if isinstance(observation, ArrayReading) else ""
-    if unasked and next_state(state.state, Cause.FAULT) is not None:
-        told = GuardRefused(guard="drive", why=unasked, clears="the array off")
-        off = PowerSet(sonication=state.sonication, power_w=0.0)
-        moved, decisions = go(state, Cause.FAULT, settings)
-        return moved, (told, off, *decisions)
-    return state, ()
+    guard = _ALWAYS.get(type(observation))
+    if guard is None or next_state(state.state, guard.cause) is None:
+        return state, ()
+    why = guard.says_no(Look(state, settings))
+    if not why or (guard.cause is Cause.MOVED and nothing_to_void(state)):
+        return state, ()
+    off = PowerSet(sonication=state.sonication, power_w=0.0)
+    moved, decisions = go(state, guard.cause, settings)
+    return moved, (Refusal(guard, why).told(), off, *decisions)
 
 
 def _cooling(state: ControllerState, settings: ControlSettings) -> Answer:

@@ -3,7 +3,8 @@
 Read a row as: in this state, on this trigger, go there. What has no entry is refused and the
 state is unchanged. Power is on in SONICATING alone, and the only way in is from ARMED.
 FINISHED absorbs; FAULTED leads back to PLANNED only, where everything is positioned, imaged
-and confirmed again. After a pause or a stop new reference images are due (POSITIONED).
+and confirmed again. After a pause or a stop new reference images are due (POSITIONED); after a
+stop, or once the head moved, the focus must be confirmed and verified again, too.
 """
 
 from enum import StrEnum
@@ -18,6 +19,8 @@ class Cause(StrEnum):
     """The planned duration or the goal was reached."""
     GUARD = "guard said no"
     PATIENT = "patient stop"
+    MOVED = "head moved"
+    """The geometry changed under the plan: everything confirmed is void."""
     FAULT = "fault"
     COOLED = "cooled"
     """Model and clock agree that the next sonication may follow."""
@@ -40,25 +43,31 @@ _HALT: dict[Trigger, State] = {
 TABLE: dict[State, dict[Trigger, State]] = {
     _S.PLANNED: {_V.POSITION: _S.POSITIONED, _C.FAULT: _S.FAULTED, **_OVER},
     _S.POSITIONED: {
-        _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED, **_HALT, **_OVER,
+        _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED, _C.MOVED: _S.POSITIONED,
+        **_HALT, **_OVER,
     },
     _S.BASELINE: {
         _V.APPROVE: _S.ARMED, _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED,
-        **_HALT, **_OVER,
+        _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
     _S.ARMED: {
         _V.SONICATE: _S.SONICATING, _V.APPROVE: _S.ARMED, _V.BASELINE: _S.BASELINE,
-        _V.POSITION: _S.POSITIONED, **_HALT, **_OVER,
+        _V.POSITION: _S.POSITIONED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
     _S.SONICATING: {
-        _C.ENDED: _S.COOLING, _C.GUARD: _S.COOLING, _V.HOLD: _S.SONICATING, **_HALT,
+        _C.ENDED: _S.COOLING, _C.GUARD: _S.COOLING, _V.HOLD: _S.SONICATING,
+        _C.MOVED: _S.PAUSED, **_HALT,
     },
-    _S.COOLING: {_C.COOLED: _S.REVIEW, _V.HOLD: _S.COOLING, **_HALT, **_OVER},
+    _S.COOLING: {
+        _C.COOLED: _S.REVIEW, _V.HOLD: _S.COOLING, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
+    },
     _S.REVIEW: {
         _V.CONFIRM: _S.BASELINE, _C.HELD: _S.PAUSED, _V.HOLD: _S.REVIEW,
-        _V.POSITION: _S.POSITIONED, **_HALT, **_OVER,
+        _V.POSITION: _S.POSITIONED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
-    _S.PAUSED: {_V.RESUME: _S.POSITIONED, _V.CONFIRM: _S.PAUSED, **_HALT, **_OVER},
+    _S.PAUSED: {
+        _V.RESUME: _S.POSITIONED, _V.CONFIRM: _S.PAUSED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
+    },
     _S.STOPPED: {
         _V.APPROVE: _S.STOPPED, _V.RESUME: _S.POSITIONED, _V.STOP: _S.STOPPED,
         _C.PATIENT: _S.STOPPED, _C.FAULT: _S.FAULTED, **_OVER,

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from insonate.events.base import Document, optional, preset, unit
-from insonate.events.states import EndReason, State, Verb
+from insonate.events.presence import Finding, MotionReading, OperatorPresent, Sedation
+from insonate.events.states import EndReason, Priority, State, Verb
 
 StageName = Literal["align", "verify", "treat"]
 Point = tuple[float, float, float]
@@ -221,6 +222,11 @@ class PatientReport(Document):
     symptom: str = ""
     severity: Literal["none", "mild", "moderate", "severe"] = "none"
     can_communicate: bool = True
+    finding: Finding | None = None
+    """What the symptom is, where it is one that has a name; ``symptom`` is in the patient's words."""
+    where: str = ""
+    """Where in the body it is felt."""
+    sedation: Sedation = Sedation.NONE
 
 
 class OperatorCommand(Document):
@@ -258,6 +264,8 @@ Observation = (
     | OperatorCommand
     | ClockTick
     | ArrayReading
+    | OperatorPresent
+    | MotionReading
 )
 
 # --- decisions: everything the controller answers --------------------------------------------
@@ -342,6 +350,10 @@ class GuardRefused(Document):
     guard: str
     why: str
     clears: str
+    priority: Priority = Priority.MEDIUM
+    """Of the alarm, in the words of IEC 60601-1-8; no claim of conformity."""
+    latching: bool = False
+    """Whether it stays until the operator has given a reason, though its cause is gone."""
 
 
 class CommandRefused(Document):
@@ -400,6 +412,16 @@ class TruthCurve(Document):
     """
 
     kind: Literal["truth_curve"] = "truth_curve"
+
+
+class HarmObserved(Document):
+    """A harm that really happened; known only in simulation."""
+
+    kind: Literal["harm_observed"] = "harm_observed"
+    harm: Literal["haemorrhage"]
+    sonication: int
+    at_s: float = unit("s")
+    sentence: str
 
 
 class LesionDescribed(Document):
@@ -479,6 +501,8 @@ Payload = Annotated[
     | OperatorCommand
     | ClockTick
     | ArrayReading
+    | OperatorPresent
+    | MotionReading
     | StateChanged
     | SonicationProposed
     | PowerSet
@@ -490,6 +514,7 @@ Payload = Annotated[
     | WaitSet
     | TruthObserved
     | TruthCurve
+    | HarmObserved
     | LesionDescribed
     | HeatForecast
     | SessionClosed,

@@ -46,6 +46,17 @@ class Verb(StrEnum):
     """Go on after a pause or a stop, with a reason."""
 
 
+class Priority(StrEnum):
+    """How urgent an alarm is, in the words of IEC 60601-1-8; no claim of conformity."""
+
+    HIGH = "high"
+    """Answer at once."""
+    MEDIUM = "medium"
+    """Answer promptly."""
+    LOW = "low"
+    """Be aware."""
+
+
 class EndReason(StrEnum):
     """Why a sonication ended."""
 

@@ -53,19 +53,19 @@ def read_nifti(path: Path, frame: Frame, unit: str) -> Volume:
         When the file cannot be read, or is not one volume with a place in space.
     """
     what = f"The image {path.name}"
-    image = _opened(path)
+    image = open_nifti(path)
     shape = tuple(int(n) for n in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     require_three_axes(shape, what)
     _require_scalars(image, what)
-    affine = _affine_m(image, what)
+    affine = nifti_affine_m(image, what)
     array = _voxels(image, path).reshape(shape)
     require_finite(array, what)
     return as_ras(array, affine, (frame, unit))
 
 
-def _opened(path: Path) -> Any:
+def open_nifti(path: Path) -> Any:
     """Open the header alone."""
     try:
         image = nib.load(path)
@@ -91,7 +91,7 @@ def _require_scalars(image: Any, what: str) -> None:
         )
 
 
-def _affine_m(image: Any, what: str) -> NDArray[np.float64]:
+def nifti_affine_m(image: Any, what: str) -> NDArray[np.float64]:
     """Return index to metres RAS; refuse a header that does not tell left from right."""
     header = image.header
     if int(header["qform_code"]) <= 0 and int(header["sform_code"]) <= 0:

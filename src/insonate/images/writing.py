@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from insonate.core import ImageError, Volume
 from insonate.core.provenance import DISCLAIMER, digest
@@ -80,6 +81,53 @@ def write_volume(volume: Volume, path: Path, notes: Mapping[str, str]) -> None:
         "shape": volume.grid.shape,
         "spacing_m": volume.grid.spacing_m.tolist(),
         "digest": digest(volume.array),
+        "notes": dict(notes),
+        "disclaimer": DISCLAIMER,
+    }
+    text = json.dumps(sidecar, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    _write_whole(path.parent / f"{stem}.json", text.encode())
+    _write_whole(path, content)
+
+
+def write_frames(
+    values: NDArray[np.float32],
+    affine_m: NDArray[np.float64],
+    unit: str,
+    path: Path,
+    notes: Mapping[str, str],
+) -> None:
+    """Write frames of slices in the axes that they were taken in, with a JSON sidecar.
+
+    Parameters
+    ----------
+    values
+        Shape (nx, ny, slices, frames), float32; NaN where nothing is known.
+    affine_m
+        Shape (4, 4): index (i, j, slice) to patient RAS metres.
+    unit
+        Of the values.
+    path, notes
+        As ``write_volume``.
+
+    Raises
+    ------
+    ImageError
+        When the name has another ending, or the file cannot be written.
+    """
+    stem = stem_of(path)
+    affine = np.array(affine_m)
+    affine[:3] /= MM
+    image = nib.Nifti1Image(np.asarray(values, np.float32), affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"] = b"insonate: research and training only"
+    content: bytes = image.to_bytes()
+    if path.name.lower().endswith(".gz"):
+        content = gzip.compress(content, 6, mtime=0)
+    sidecar = {
+        "unit": unit,
+        "shape": values.shape,
         "notes": dict(notes),
         "disclaimer": DISCLAIMER,
     }

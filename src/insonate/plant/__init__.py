@@ -1,8 +1,10 @@
 """The simulated patient, scanner, array, cooling and cavitation behind control's ports."""
 
-from insonate.plant.scanner import VirtualScanner
+from insonate.plant.scanner import ScannerSettings, VirtualScanner
 from insonate.plant.scenario import (
     SCENARIOS,
+    Expectation,
+    Objectives,
     Reality,
     Scenario,
     draw_reality,
@@ -14,8 +16,11 @@ from insonate.plant.world import Forecast, World
 
 __all__ = [
     "SCENARIOS",
+    "Expectation",
     "Forecast",
+    "Objectives",
     "Reality",
+    "ScannerSettings",
     "Scenario",
     "Twin",
     "VirtualScanner",

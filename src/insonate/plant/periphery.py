@@ -11,10 +11,13 @@ from insonate.events.documents import (
     CoolingReading,
     PatientReport,
 )
-from insonate.plant.scenario import Behaviour, Scenario
+from insonate.events.presence import MotionReading
+from insonate.plant.incidents import ELEMENTS, Behaviour, Incident, Room
+from insonate.plant.scenario import Scenario
 
-DISSOLVED_OXYGEN_PPM = 1.5  # degassed water of clinical systems stays below about 2 ppm
+NO_INCIDENT = Room()
 CAVITATION_NOISE_DB = 0.8  # standard deviation of a band's power over its own baseline
+MOTION_NOISE_M = 0.05e-3  # navigators follow a head to about a tenth of a millimetre
 CAVITATION_SLOPE_DB = 30.0  # rise per unit of relative pressure above the threshold
 
 
@@ -46,13 +49,22 @@ def water_temperature(scenario: Scenario, time_s: float) -> float:
     return min(warmed, BODY_TEMPERATURE_DEGC)
 
 
-def read_cooling(scenario: Scenario, time_s: float, rng: np.random.Generator) -> CoolingReading:
+def read_cooling(
+    scenario: Scenario, time_s: float, rng: np.random.Generator, room: Room = NO_INCIDENT
+) -> CoolingReading:
     """Return what the cooling unit reports: thermistor and flow meter with their noise."""
+    flow = scenario.water_flow_l_per_min if room.flows else 0.0
     return CoolingReading(
         water_degc=float(water_temperature(scenario, time_s) + 0.05 * rng.standard_normal()),
-        flow_l_per_min=float(scenario.water_flow_l_per_min + 0.05 * rng.standard_normal()),
-        dissolved_oxygen_ppm=DISSOLVED_OXYGEN_PPM,
+        flow_l_per_min=float(flow + 0.05 * rng.standard_normal()),
+        dissolved_oxygen_ppm=scenario.dissolved_oxygen_ppm,
     )
+
+
+def cavitation_level_db(scenario: Scenario, exposure: Exposure) -> float:
+    """Return how loud the bubbles really are, dB over the detector's baseline."""
+    excess = exposure.focal_pressure_pa / scenario.cavitation_pressure_pa - 1.0
+    return CAVITATION_SLOPE_DB * max(excess, 0.0)
 
 
 def listen(
@@ -63,29 +75,50 @@ def listen(
     Below the threshold pressure there is noise alone; above it subharmonic, ultraharmonic and
     broadband rise together, the sign of bubbles (a documented caricature, not a bubble model).
     """
-    excess = exposure.focal_pressure_pa / scenario.cavitation_pressure_pa - 1.0
-    rise = CAVITATION_SLOPE_DB * max(excess, 0.0)
+    rise = cavitation_level_db(scenario, exposure)
     sub, ultra, broad = CAVITATION_NOISE_DB * rng.standard_normal(3) + rise
     return CavitationReading(
         subharmonic_db=float(sub), ultraharmonic_db=float(ultra), broadband_db=float(broad)
     )
 
 
-def read_array(exposure: Exposure, rng: np.random.Generator) -> ArrayReading:
+def read_motion(displacement_m: float, rng: np.random.Generator) -> MotionReading:
+    """Return what the navigator echoes say of a displacement."""
+    noise_m = MOTION_NOISE_M * rng.standard_normal()
+    return MotionReading(displacement_m=float(abs(displacement_m + noise_m)))
+
+
+def read_array(
+    exposure: Exposure, rng: np.random.Generator, room: Room = NO_INCIDENT
+) -> ArrayReading:
     """Return what the amplifiers report of themselves."""
+    alive = 1.0 - room.faulty / ELEMENTS
     return ArrayReading(
-        power_w=exposure.power_w * float(1.0 + 0.005 * rng.standard_normal()),
-        faulty_elements=0,
+        power_w=exposure.power_w * alive * float(1.0 + 0.005 * rng.standard_normal()),
+        faulty_elements=room.faulty,
         reflected_share=float(abs(0.02 + 0.002 * rng.standard_normal())),
     )
 
 
-def due(scenario: Scenario, exposure: Exposure, done: frozenset[Behaviour]) -> Behaviour | None:
+def due(
+    scenario: Scenario, exposure: Exposure, done: frozenset[Behaviour | Incident]
+) -> Behaviour | None:
     """Return what the script says the patient does now, or None."""
     for behaviour in scenario.script:
         begun = exposure.sonication == behaviour.sonication and exposure.power_w > 0
         if begun and exposure.on_s >= behaviour.after_s and behaviour not in done:
             return behaviour
+    return None
+
+
+def incident_due(
+    scenario: Scenario, exposure: Exposure, done: frozenset[Behaviour | Incident]
+) -> Incident | None:
+    """Return what goes wrong now, or None."""
+    for incident in scenario.incidents:
+        begun = exposure.sonication == incident.sonication and exposure.power_w > 0
+        if begun and exposure.on_s >= incident.after_s and incident not in done:
+            return incident
     return None
 
 
@@ -95,6 +128,9 @@ def voice(behaviour: Behaviour) -> PatientReport:
         stop_pressed=behaviour.presses_stop,
         symptom=behaviour.symptom,
         severity=behaviour.severity,
+        finding=behaviour.finding,
+        where=behaviour.where,
+        sedation=behaviour.sedation,
     )
 
 

@@ -1,31 +1,33 @@
 """The virtual scanner in time: references, then a frame every few seconds, in changing planes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insonate.core import Volume
+from insonate.core import SettingsError, Volume
 from insonate.events.documents import TemperatureFrame
 from insonate.head import HeadModel
 from insonate.heat.dose import DoseVariant
 from insonate.heat.model import ThermalModel, ThermalState
 from insonate.heat.readout import temperature_at
-from insonate.thermometry import Protocol, SliceGeometry, acquire, measure_focus, reconstruct
+from insonate.thermometry import Protocol, SliceGeometry, acquire, measure_focus
 from insonate.thermometry.anatomy import SliceAnatomy, regions_of, slice_anatomy
-from insonate.thermometry.dose import DoseMap, accumulate_dose
 from insonate.thermometry.frame import FrameContext, Measured, to_frame
 from insonate.thermometry.geometry import Orientation
-from insonate.thermometry.reconstruct import Baseline, Thermogram, average_baselines
+from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.regions import Regions
+from insonate.thermometry.scanner import HeadMotion
+from insonate.thermometry.series import Reading, Series, SeriesOptions, follow
 from insonate.thermometry.spot import off_resonance_map
 
 REFERENCES = 4  # images averaged before each sonication; σ falls by √(1 + 1/4) against one
 SUBSAMPLES = 2  # sub-voxel cells along each axis: partial volume of a spot of two voxels
 THROUGH = 3  # points through the slice
 FIELD_MAP_ECHO_S = 2e-3  # between the two echoes of the field map
+EDGE_M = 0.07  # from the middle of a head to its edge
 CYCLE = (Orientation.AXIAL, Orientation.CORONAL, Orientation.SAGITTAL)
 
 Floats = NDArray[np.float32]
@@ -50,14 +52,57 @@ class _Series:
     """One sonication's images: where, from what, and how far the dose has come."""
 
     slice: _Slice
-    baseline: Baseline
-    baseline_degc: float
+    followed: Series
     reference_k: Floats
     off_resonance_hz: NDArray[np.float32]
     sonication: int
-    frames: int
-    previous: Thermogram | None
-    dose: DoseMap
+
+
+@dataclass(frozen=True)
+class ScannerSettings:
+    """What goes wrong in a real room, and how its images become temperatures.
+
+    Parameters
+    ----------
+    drift_ppm_per_min
+        Of the field.
+    breathing_ppm
+        Amplitude of the change of the field with the breath in the middle of the head, ppm; it is
+        half as much again at the edges (van de Moortele et al., Magn. Reson. Med. 47:888, 2002).
+    breath_s
+        From breath to breath, s.
+    motion_m, rotation_rad
+        How far the head has wandered after a minute, standard deviations, m and rad.
+    missing
+        Share of the frames that never arrive.
+    late
+        Share of the frames that arrive with the next one's time only, and are dropped as late.
+    how
+        The method of reconstruction.
+
+    Raises
+    ------
+    SettingsError
+        When a share is none, or an amount is negative.
+    """
+
+    drift_ppm_per_min: float = 0.0
+    breathing_ppm: float = 0.0
+    breath_s: float = 4.2
+    motion_m: float = 0.0
+    rotation_rad: float = 0.0
+    missing: float = 0.0
+    late: float = 0.0
+    how: Reconstruction = field(default_factory=Reconstruction)
+
+    def __post_init__(self) -> None:
+        shares = 0.0 <= self.missing <= 1.0 and 0.0 <= self.late <= 1.0
+        amounts = min(self.breathing_ppm, self.motion_m, self.rotation_rad) >= 0
+        if not (shares and amounts and self.breath_s > 0):
+            raise SettingsError(
+                f"A scanner with {self} cannot be: shares lie between 0 and 1, amounts are not "
+                "negative, and breaths take time."
+            )
 
 
 class VirtualScanner:
@@ -71,8 +116,8 @@ class VirtualScanner:
         Shape (3,): the slices run through it (CT frame, m).
     protocol
         How it images.
-    drift_ppm_per_min
-        Of the field.
+    settings
+        What goes wrong, and how its images become temperatures.
     rng
         All noise.
     """
@@ -83,18 +128,19 @@ class VirtualScanner:
         mr: Volume | None,
         target_m: NDArray[np.float64],
         protocol: Protocol,
-        drift_ppm_per_min: float,
+        settings: ScannerSettings,
         rng: np.random.Generator,
     ) -> None:
+        self._settings = settings
         self._head, self._mr, self._target = head, mr, target_m
         self.protocol = protocol
-        self._drift = drift_ppm_per_min / 60.0
         self._rng = rng
         self._slices: dict[Orientation, _Slice] = {}
         self._series: _Series | None = None
         self._sum: Floats | None = None
         self._weight = 0.0
         self._tuned_s = 0.0
+        self._walked_s, self._place = 0.0, np.zeros(3)
 
     def begin(
         self,
@@ -108,15 +154,17 @@ class VirtualScanner:
         part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)], model)
         at_rest = self._temperature(part, model, state)
         zero = np.zeros_like(at_rest)
-        images = [self._image(part, zero, state.time_s) for _ in range(REFERENCES)]
-        baseline = average_baselines(np.stack(images), part.protocol)
-        dose = DoseMap.start(
-            part.protocol.matrix, baseline_degc, state.time_s, DoseVariant.SAPARETO
+        options = SeriesOptions(
+            REFERENCES, baseline_degc, DoseVariant.SAPARETO, self._settings.how
         )
+        followed = Series(part.protocol, options, part.regions)
+        frame_s = part.protocol.frame_time_s
+        for n in range(REFERENCES):
+            # The references span a breath, and end when power goes on.
+            end = state.time_s - (REFERENCES - 1 - n) * frame_s
+            followed, _ = follow(followed, self._image(part, zero, end), (end - frame_s, end))
         field = self._field_map(part, zero, state.time_s)
-        self._series = _Series(
-            part, baseline, baseline_degc, at_rest, field, sonication, 0, None, dose
-        )
+        self._series = _Series(part, followed, at_rest, field, sonication)
         self._clear()
 
     def watch(self, model: ThermalModel, state: ThermalState, weight_s: float) -> None:
@@ -136,39 +184,38 @@ class VirtualScanner:
             return None
         part = series.slice
         image = self._image(part, self._sum / np.float32(self._weight), end_s)
-        thermogram = reconstruct(
-            series.baseline,
-            image,
-            part.protocol,
-            regions=part.regions,
-            previous=series.previous,
-        )
+        self._clear()
+        lost = self._settings.missing + self._settings.late
+        if lost > 0 and self._rng.uniform() < lost:
+            return None
+        followed, reading = follow(series.followed, image, (start_s, end_s))
+        self._series = replace(series, followed=followed)
+        return None if reading is None else self._document(self._series, reading)
+
+    def _document(
+        self, series: _Series, reading: Reading
+    ) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
+        """Read the focus of a map; None where nothing near the target is usable."""
+        part = series.slice
         focus = measure_focus(
-            thermogram,
+            reading.thermogram,
             part.geometry,
             part.protocol,
             self._target,
             off_resonance_hz=series.off_resonance_hz,
         )
-        middle = 0.5 * (start_s + end_s)
-        dose = accumulate_dose(
-            series.dose, thermogram, baseline_degc=series.baseline_degc, time_s=middle
-        )
-        self._series = replace(series, frames=series.frames + 1, previous=thermogram, dose=dose)
-        self._clear()
         context = FrameContext(
             series.sonication,
-            series.frames,
-            start_s,
-            end_s,
-            series.baseline_degc,
+            reading.frame,
+            reading.start_s,
+            reading.end_s,
+            series.followed.options.baseline_degc,
             self._target,
         )
-        measured = Measured(thermogram, focus, dose)
-        if not np.isfinite(
-            [focus.peak_k, focus.mean_k, focus.sigma_k, focus.off_target_k]
-        ).all():
+        seen = [focus.peak_k, focus.mean_k, focus.sigma_k, focus.off_target_k]
+        if not np.isfinite(seen).all():
             return None
+        measured = Measured(reading.thermogram, focus, reading.dose)
         document, arrays = to_frame(measured, part.geometry, part.protocol, context)
         moved = {"readout_displacement_m": focus.displacement_m}
         return document.model_copy(update=moved), arrays
@@ -200,8 +247,37 @@ class VirtualScanner:
 
     def _image(self, part: _Slice, kelvin: Floats, time_s: float) -> NDArray[np.complex64]:
         # The scanner finds its centre frequency anew before each series.
-        drift = self._drift * (time_s - self._tuned_s)
-        return acquire(part.anatomy, part.protocol, kelvin, drift_ppm=drift, rng=self._rng)
+        drift = self._settings.drift_ppm_per_min / 60.0 * (time_s - self._tuned_s)
+        settings = self._settings
+        if not (settings.breathing_ppm or settings.motion_m or settings.rotation_rad):
+            return acquire(part.anatomy, part.protocol, kelvin, drift_ppm=drift, rng=self._rng)
+        return acquire(
+            part.anatomy,
+            part.protocol,
+            kelvin,
+            drift_ppm=self._field(drift, time_s),
+            motion=self._wandered(time_s),
+            rng=self._rng,
+        )
+
+    def _field(self, drift_ppm: float, time_s: float) -> NDArray[np.float64]:
+        """Return the field's change with drift and breath, as ``acquire`` takes it."""
+        breath = self._settings.breathing_ppm * np.sin(
+            2 * np.pi * time_s / self._settings.breath_s
+        )
+        edge = 0.5 * breath / EDGE_M**2
+        return np.array([drift_ppm + breath, 0.0, 0.0, edge, 0.0, edge])
+
+    def _wandered(self, time_s: float) -> HeadMotion:
+        """Return where the head is: at rest when the references began, then a random walk."""
+        step_s = max(time_s - self._walked_s, 0.0)
+        self._walked_s = max(time_s, self._walked_s)
+        size = np.sqrt(step_s / 60.0) * np.array(
+            [self._settings.motion_m, self._settings.motion_m, self._settings.rotation_rad]
+        )
+        self._place = self._place + size * self._rng.standard_normal(3)
+        x, y, angle = map(float, self._place)
+        return HeadMotion((x, y), float(np.clip(angle, -0.5, 0.5)))
 
     def _field_map(self, part: _Slice, zero: Floats, time_s: float) -> NDArray[np.float32]:
         late = replace(part.protocol, echo_time_s=part.protocol.echo_time_s + FIELD_MAP_ECHO_S)

@@ -22,22 +22,30 @@ from insonate.events.documents import (
     Point,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading
 from insonate.heat.dose import DoseVariant, cem43
 from insonate.heat.model import ThermalState
 from insonate.heat.prediction import UnitResponse
+from insonate.heat.readout import temperature_at
+from insonate.plant.incidents import Behaviour, Incident, Room, Severity, arrive, befall
 from insonate.plant.periphery import (
     Exposure,
     ask,
+    cavitation_level_db,
     due,
+    incident_due,
     listen,
     read_array,
     read_cooling,
+    read_motion,
     voice,
     water_temperature,
 )
 from insonate.plant.scanner import VirtualScanner
-from insonate.plant.scenario import Behaviour, Scenario
+from insonate.plant.scenario import Scenario
+from insonate.plant.symptoms import felt
 from insonate.plant.twin import Twin, forecast_k_per_kj
+from insonate.plant.vessel import strained_s
 from insonate.thermometry.partial_volume import partial_volume_factor
 
 LEAST_RISE_K = 2.0
@@ -135,7 +143,12 @@ class World:
         self._off_at_s: float | None = None
         self._started_s = 0.0
         self._frame_start_s = 0.0
-        self._done: frozenset[Behaviour] = frozenset()
+        self._done: frozenset[Behaviour | Incident] = frozenset()
+        self.room = Room()
+        self._told: dict[str, Severity] = {}
+        self._steered: Point = (0.0, 0.0, 0.0)
+        self.strained_s = 0.0
+        self.bled_s: float | None = None
         self._reference = belief.state
         self._believed: Believed = []
         self._course: list[tuple[float, float]] = []
@@ -167,13 +180,19 @@ class World:
             self.scanner.begin(sonication, self.truth.model, self.truth.state, base)
             self._frame_start_s = self.time_s
             self._reference, self._believed = self.belief.state, []
-            self._course = [(self.time_s, base)]
+            self._course, self._told = [(self.time_s, base)], {}
         self.power_w, self._off_at_s = power_w, off_at_s if power_w > 0 else None
         self._note()
 
     def steer(self, total_m: Point) -> None:
         """Move the true focus electronically; the model believes in the plan's focus as ever."""
-        self.truth.steer(total_m)
+        self._steered = total_m
+        self._aim()
+
+    def _aim(self) -> None:
+        """Put the true focus where steering and a head that moved under the array put it."""
+        x, y, z = (a - b for a, b in zip(self._steered, self.room.moved_m, strict=True))
+        self.truth.steer((x, y, z))
 
     def calibrate(self) -> None:
         """Scale the model's heat at the focus to what thermometry measured last.
@@ -247,7 +266,8 @@ class World:
         if finished is None:
             return None
         document, arrays = finished
-        return self._estimated(document, believed), arrays
+        self.room, arrived = arrive(self.room, self._estimated(document, believed))
+        return None if arrived is None else (arrived, arrays)
 
     def _estimated(self, frame: TemperatureFrame, believed: Believed) -> TemperatureFrame:
         """Correct the peak for partial volume by the model's shape, and its dose with it."""
@@ -284,12 +304,43 @@ class World:
             step_s = rest_s
         water, flow = water_temperature(self.scenario, self.time_s), self.flow_l_per_min()
         self.truth.run(step_s, self.power_w, water, flow)
+        self._strain(step_s)
         self.belief.run(step_s, self.power_w, water, flow)
         self._remember(Step(step_s, self.power_w, water, self.sonication, flow))
         self.time_s += step_s
         if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
             self.time_s, self.power_w, self._off_at_s = self._off_at_s, 0.0, None
         self._note()
+
+    def _strain(self, step_s: float) -> None:
+        """Let a vessel bear the last step, and bleed where it was too much."""
+        vessel = self.scenario.vessel
+        if vessel is None or self.power_w <= 0.0 or self.bled_s is not None:
+            return
+        (degc,) = self._true_degc((vessel.offset_m,))
+        level = cavitation_level_db(self.scenario, self.exposure())
+        self.strained_s += strained_s(vessel, degc, level, step_s)
+        if self.strained_s >= vessel.bleeds_after_s:
+            self.bled_s = self.time_s + step_s
+
+    def _true_degc(self, offsets_m: tuple[Point, ...]) -> tuple[float, ...]:
+        """Return the true temperature at points relative to the target, °C."""
+        points = self.truth.model.focus_m + np.asarray(offsets_m, np.float64)
+        found = temperature_at(self.truth.model, self.truth.state, points)
+        return tuple(float(value) for value in found)
+
+    def befall(self) -> None:
+        """Let happen what is due by now."""
+        while (due_now := incident_due(self.scenario, self.exposure(), self._done)) is not None:
+            self._done |= {due_now}
+            moved = self.room.moved_m
+            self.room = befall(self.room, due_now)
+            if self.room.moved_m != moved:
+                self._aim()
+
+    def operator_holds(self) -> bool:
+        """Return whether the operator has the handle in hand."""
+        return self.power_w <= 0.0 or self.room.left_in != self.sonication
 
     def _remember(self, step: "Step") -> None:
         """Keep the step for hindsight, joined to the one before where nothing changed."""
@@ -340,7 +391,7 @@ class World:
 
     def flow_l_per_min(self) -> float:
         """Return the true flow of the water now, L/min."""
-        return self.scenario.water_flow_l_per_min
+        return self.scenario.water_flow_l_per_min if self.room.flows else 0.0
 
     def exposure(self) -> Exposure:
         """Return the sonication as the periphery feels it."""
@@ -353,7 +404,7 @@ class World:
 
     def read_water(self) -> CoolingReading:
         """Return what the cooling unit reports."""
-        return read_cooling(self.scenario, self.time_s, self._rng)
+        return read_cooling(self.scenario, self.time_s, self._rng, self.room)
 
     def read_cavitation(self) -> CavitationReading:
         """Return what the cavitation detector hears."""
@@ -361,7 +412,15 @@ class World:
 
     def read_array(self) -> ArrayReading:
         """Return what the amplifiers report."""
-        return read_array(self.exposure(), self._rng)
+        return read_array(self.exposure(), self._rng, self.room)
+
+    def take_references(self) -> None:
+        """Take the images that the head's motion is told from."""
+        self.room = replace(self.room, reference_m=self.room.moved_m)
+
+    def read_motion(self) -> MotionReading:
+        """Return how far the head lies from where the references saw it."""
+        return read_motion(self.room.displacement_m, self._rng)
 
     def read_model(self) -> ModelEstimate:
         """Return what the controller's model believes of skull, scalp and focus."""
@@ -390,9 +449,18 @@ class World:
         """Return what the patient says of their own accord now, or None."""
         behaviour = due(self.scenario, self.exposure(), self._done)
         if behaviour is None:
-            return None
+            return self._felt()
         self._done |= {behaviour}
         return voice(behaviour)
+
+    def _felt(self) -> PatientReport | None:
+        """Return what the patient feels of the heat, if it is more than was said before."""
+        neighbours = self.scenario.neighbours
+        places = tuple(n.offset_m for n in neighbours)
+        if self.power_w <= 0.0 or not places:
+            return None
+        report, self._told = felt(neighbours, self._true_degc(places), self._told)
+        return report
 
 
 def _apparent(frame: TemperatureFrame) -> NDArray[np.float64]:

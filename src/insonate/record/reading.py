@@ -12,6 +12,7 @@ from insonate.core import RecordError
 from insonate.events import SCHEMA_VERSION, ArrayRef, Event
 from insonate.record.arrays import array_path, load
 from insonate.record.lines import FORMAT, FORMAT_VERSION, canonical, header, proven
+from insonate.record.migrations import migrated
 
 EVENTS_FILE = "events.jsonl"
 
@@ -173,11 +174,12 @@ def _changed(number: int) -> Finding:
 def _event(content: Any, number: int) -> Event | Finding:
     """Return the event of a proven line, or why it is none."""
     where = f"event {number}"
+    content = migrated(content)
     version = content.get("version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         return Finding(
             where,
-            f"Its schema is version {version}; this software reads version {SCHEMA_VERSION}. "
+            f"Its schema is version {version}; this software reads versions 1-{SCHEMA_VERSION}. "
             "Use the insonate that wrote it.",
         )
     try:

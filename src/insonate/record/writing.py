@@ -28,7 +28,15 @@ from insonate.record.lock import lock
 from insonate.record.reading import EVENTS_FILE, read_chain
 
 RELAXED = frozenset(
-    {"clock_tick", "cooling_reading", "cavitation_reading", "model_estimate", "array_reading"}
+    {
+        "clock_tick",
+        "cooling_reading",
+        "cavitation_reading",
+        "model_estimate",
+        "array_reading",
+        "motion_reading",
+        "operator_present",
+    }
 )
 """Kinds that are written at once but only forced to the disk with the next that matters."""
 

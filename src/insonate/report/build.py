@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from insonate.core.errors import InputError
 from insonate.core.provenance import DISCLAIMER
+from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
     elements,
@@ -80,7 +81,7 @@ def render_page(record: RecordLike) -> str:
         summary=summary,
         cards=_cards(summary),
         limits_sentence=_limits_sentence(summary),
-        truth_sentence=_truth_sentence(summary),
+        truth_sentence=_truth_sentence(summary, story),
         pictures=pictures,
         maps=[p for p in pictures.values() if p.identifier.startswith("maps-")],
         tables=_tables(story, summary),
@@ -160,16 +161,19 @@ def _limits_sentence(summary: Summary) -> str:
     return f"✗ {len(broken)} of {summary.limits_judged} limits {verb} not kept: {names}."
 
 
-def _truth_sentence(summary: Summary) -> str:
-    """Say which limits the simulated truth crossed, though nobody could see it."""
+def _truth_sentence(summary: Summary, story: Story) -> str:
+    """Say what harm was done and which limits the simulated truth crossed, unseen by anybody."""
+    harms = " ".join(f"{harm.sentence} " for _, harm in story.having(doc.HarmObserved))
     crossed = [
         f"{words.name(t.name)} {words.quantity(t.worst, t.unit)} (limit {words.quantity(t.value, t.unit)})"
         for t in summary.truth
         if t.kept is False
     ]
     if not crossed:
-        return ""
-    return f"Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+        return f"Known only in simulation: {harms}".rstrip() if harms else ""
+    return (
+        f"{harms}Known only in simulation: in truth, limits were crossed: {', '.join(crossed)}."
+    )
 
 
 def _write_atomically(place: Path, page: str) -> None:

@@ -201,6 +201,11 @@ def patient_words(report: doc.PatientReport) -> str:
     if report.symptom:
         severity = "" if report.severity == "none" else f"{report.severity} "
         said.append(f"{severity}{report.symptom}")
+    if report.finding is not None:
+        place = f" of the {report.where}" if report.where else ""
+        said.append(f"{report.finding}{place}")
+    if report.sedation != "none":
+        said.append(f"{report.sedation} sedation")
     if report.pain_nrs is not None:
         said.append(f"pain {report.pain_nrs}/10")
     if not report.can_communicate:

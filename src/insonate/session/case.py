@@ -26,12 +26,16 @@ from insonate.plant import Reality, World, scenario_named
 from insonate.record import Record, Recorder, open_record
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
+from insonate.session.expectation import Verdict, verdicts
 from insonate.session.forecast import heat_forecast
 from insonate.session.inputs import CaseSource, PlanSettings
 from insonate.session.measured import measured_lesion
+from insonate.session.operators import OperatorFor, Unattended
+from insonate.session.pace import Pace
+from insonate.session.practice import goals_of, practised
 from insonate.session.prepare import PreparedCase, prepare
 from insonate.session.progress import Progress, silent
-from insonate.session.rehearse import Ended, Treatment
+from insonate.session.rehearse import Ended, Manner, Treatment
 from insonate.session.replay import settings_to_json
 from insonate.session.room import (
     PLAN_FILES,
@@ -42,7 +46,8 @@ from insonate.session.room import (
     require_room,
     set_report_aside,
 )
-from insonate.session.truths import record_curve, record_true_lesion
+from insonate.session.scoring import Point, score
+from insonate.session.truths import record_curve, record_harm, record_true_lesion
 from insonate.session.world import build_world
 from insonate.thermometry import CLINICAL_3T, Protocol
 
@@ -59,19 +64,26 @@ class RehearsalSettings:
         Draws patient and noise, 0 or more.
     protocol
         Of the thermometry; its SNR is the scenario's.
+    operator
+        Makes whoever operates; presets to the automatic operator.
+    speed
+        Session seconds for each second of the wall; None: as fast as it can.
 
     Raises
     ------
     SettingsError
-        When there is no such scenario, or the seed is negative.
+        When there is no such scenario, the seed is negative, or the speed not positive.
     """
 
     scenario: str = "cooperative"
     seed: int = 1
     protocol: Protocol = CLINICAL_3T
+    operator: OperatorFor = Unattended
+    speed: float | None = None
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
+        Pace(self.speed)
         if self.seed < 0:
             raise SettingsError(
                 f"The seed is {self.seed}; it must be a whole number of 0 or more."
@@ -80,11 +92,13 @@ class RehearsalSettings:
 
 @dataclass(frozen=True)
 class RehearsalResult:
-    """Where record and report are, and the treatment in a few numbers."""
+    """Where record and report are, the treatment in a few numbers, how it was led and ended."""
 
     record: Path
     report: Path
     summary: Summary
+    score: tuple[Point, ...]
+    verdicts: tuple[Verdict, ...]
 
 
 def rehearse_case(
@@ -123,7 +137,10 @@ def rehearse_case(
     progress("Writing the report", 0.1)
     report = render_report(record, out / REPORT)
     progress("Writing the report", 1.0)
-    return RehearsalResult(record.folder, report, summarise(record))
+    scenario = scenario_named(settings.scenario)
+    points = score(record.events, scenario)
+    found = verdicts(record.events, scenario.expect) if scenario.expect is not None else ()
+    return RehearsalResult(record.folder, report, summarise(record), points, found)
 
 
 def rehearse_plan(
@@ -150,11 +167,14 @@ def rehearse_plan(
     return open_record(folder)
 
 
-def control_settings(case: PreparedCase, frame_time_s: float) -> ControlSettings:
+def control_settings(
+    case: PreparedCase, frame_time_s: float, goals: dict[Stage, tuple[float, float]]
+) -> ControlSettings:
     """Return what the controller is told of a plan."""
     response = case.responses[Stage.TREAT]
     return ControlSettings(
         limits=case.treatment.limits,
+        goals=goals,
         frame_time_s=frame_time_s,
         durations_s={s.stage: s.duration_s for s in case.prescription.sonications},
         predicted_k_per_kj=response.focus_k_per_kj,
@@ -167,11 +187,13 @@ def _run(
 ) -> None:
     scenario = scenario_named(settings.scenario)
     progress("Rehearsing the treatment", 0.0, "drawing the patient")
+    case = practised(case, scenario)
     world, reality = build_world(case, scenario, settings.seed, protocol=settings.protocol)
-    control = control_settings(case, world.frame_s)
+    control = control_settings(case, world.frame_s, goals_of(scenario))
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
-    ended = Treatment(world, recorder, state, control, progress).run()
+    manner = Manner(settings.operator, Pace(settings.speed), progress)
+    ended = Treatment(world, recorder, state, control, manner).run()
     progress("Rehearsing the treatment", 0.98, "how sure the model was")
     forecast = heat_forecast(case, world)
     if forecast is not None:
@@ -227,6 +249,7 @@ def _words(reality: Reality) -> str:
 def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recorder) -> None:
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
+    record_harm(world, recorder)
     lesion = measured_lesion(world.believed_in_hindsight(), ended.frames)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)

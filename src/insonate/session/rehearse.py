@@ -1,12 +1,13 @@
 """The time loop: observations to the controller, its decisions to the world, all to the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
-from insonate.control import AutomaticOperator, ControllerState, ControlSettings, step
+from insonate.control import ControllerState, ControlSettings, step
+from insonate.core import RecordError
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events.documents import (
     ClockTick,
@@ -14,11 +15,15 @@ from insonate.events.documents import (
     PowerSet,
     Resteered,
     SonicationEnded,
+    StateChanged,
     TemperatureFrame,
 )
+from insonate.events.presence import OperatorPresent
 from insonate.plant import World
 from insonate.record import Recorder
-from insonate.session.progress import Progress
+from insonate.session.operators import ErringOperator, OperatorFor, Unattended
+from insonate.session.pace import Pace
+from insonate.session.progress import Progress, silent
 from insonate.session.truths import observe_truth
 
 FRAMES_AFTER = 3
@@ -45,6 +50,15 @@ class Ended:
     """The operator's reason for the last command."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a treatment is run: who operates, how fast, and who is told how far it is."""
+
+    operator: OperatorFor = Unattended
+    pace: Pace = field(default_factory=Pace)
+    progress: Progress = silent
+
+
 class Treatment:
     """One rehearsal in motion. It is an object because time passes in it."""
 
@@ -54,11 +68,11 @@ class Treatment:
         recorder: Recorder,
         state: ControllerState,
         settings: ControlSettings,
-        progress: Progress,
+        how: "Manner",
     ) -> None:
-        self._world, self._recorder, self._progress = world, recorder, progress
-        self._settings = settings
-        self._operator = AutomaticOperator(settings)
+        self._world, self._recorder, self._progress = world, recorder, how.progress
+        self._settings, self._pace = settings, how.pace
+        self._operator = ErringOperator(how.operator(settings), world.scenario.mistakes)
         self.state = state
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
@@ -74,6 +88,7 @@ class Treatment:
                 self._watch_cooling()
             else:
                 self._go_on()
+            self._pace.keep(self._world.time_s)
         return Ended(self.state, tuple(self._frames), self._why)
 
     def _go_on(self) -> None:
@@ -90,7 +105,7 @@ class Treatment:
 
     def _command(self, command: OperatorCommand) -> None:
         self._why = command.why
-        if command.verb is Verb.APPROVE:
+        if command.verb in {Verb.APPROVE, Verb.SONICATE}:
             self._observe(self._world.ask_patient(), Source.PATIENT)
         if command.verb in {Verb.APPROVE, Verb.SONICATE}:
             self._read_room()
@@ -98,6 +113,7 @@ class Treatment:
 
     def _linger(self) -> None:
         self._world.wait(self._world.time_s + PATIENCE_STEP_S)
+        self._observe(self._world.ask_patient(), Source.PATIENT)
         self._read_room()
         self._observe(ClockTick(), Source.SESSION)
 
@@ -105,6 +121,7 @@ class Treatment:
 
     def _sonicate(self) -> None:
         finished = self._world.tick()
+        self._world.befall()
         self._patient()
         self._read_room()
         if finished is not None:
@@ -128,8 +145,12 @@ class Treatment:
 
     def _patient(self) -> None:
         report = self._world.hear_patient()
-        if report is not None:
-            self._observe(report, Source.PATIENT)
+        if report is None:
+            return
+        self._observe(report, Source.PATIENT)
+        asked = self._operator.hear(report, self.state)
+        if asked is not None:
+            self._command(asked)
 
     # --- while it cools ---
 
@@ -148,32 +169,62 @@ class Treatment:
         self._observe(world.read_cavitation(), Source.COOLING)
         self._observe(world.read_array(), Source.ARRAY)
         self._observe(world.read_model(), Source.MODEL)
+        self._observe(world.read_motion(), Source.SCANNER)
+        if world.operator_holds():
+            self._observe(OperatorPresent(who=self._operator.who), Source.OPERATOR)
 
     # --- observation in, decisions out ---
 
     def _observe(
         self, payload: Observation, source: Source, arrays: Arrays | None = None
     ) -> None:
+        """Show one observation to the controller and do as it decides.
+
+        Power goes off before anything is written; everything else is done once it is recorded.
+        """
         now = self._world.time_s
-        event = self._recorder.append(payload, time_s=now, source=source, arrays=arrays or {})
         self.state, decisions = step(self.state, now, payload, self._settings)
+        self._switch_off(decisions)
+        try:
+            self._record(payload, source, arrays or {}, decisions)
+        except RecordError:
+            self._world.set_power(self._world.sonication, 0.0, None)
+            raise
+        if decisions or isinstance(payload, OperatorCommand):
+            self._last = decisions
+
+    def _switch_off(self, decisions: tuple[Decision, ...]) -> None:
+        for decision in decisions:
+            if isinstance(decision, PowerSet) and decision.power_w == 0.0:
+                self._world.set_power(decision.sonication, 0.0, None)
+
+    def _record(
+        self,
+        payload: Observation,
+        source: Source,
+        arrays: Arrays,
+        decisions: tuple[Decision, ...],
+    ) -> None:
+        """Write what was seen and what was decided, and act on each once it is kept."""
+        now = self._world.time_s
+        event = self._recorder.append(payload, time_s=now, source=source, arrays=arrays)
         for decision in decisions:
             self._recorder.append(
                 decision, time_s=now, source=Source.CONTROLLER, cause=event.sequence
             )
             self._act(decision)
-        if decisions or isinstance(payload, OperatorCommand):
-            self._last = decisions
 
     def _act(self, decision: Decision) -> None:
         match decision:
-            case PowerSet():
+            case PowerSet(power_w=power) if power > 0.0:
                 self._world.set_power(decision.sonication, decision.power_w, decision.off_at_s)
             case Resteered():
                 self._world.steer(decision.total_m)
             case SonicationEnded():
                 self._cooling_frames = FRAMES_AFTER
                 observe_truth(self._world, self._recorder, decision.sonication)
+            case StateChanged(after=State.BASELINE):
+                self._world.take_references()
             case _:
                 pass
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from insonate.events import Source
 from insonate.events.documents import (
+    HarmObserved,
     LesionDescribed,
     Point,
     TruthCurve,
@@ -73,6 +74,24 @@ def record_curve(world: World, recorder: Recorder) -> None:
         name: (values, units.get(name, "degC")) for name, values in world.curve.arrays().items()
     }
     recorder.append(TruthCurve(), time_s=world.time_s, source=Source.TRUTH, arrays=arrays)
+
+
+def record_harm(world: World, recorder: Recorder) -> None:
+    """Record the vessel that bled, if one did."""
+    if world.bled_s is None or world.scenario.vessel is None:
+        return
+    vessel = world.scenario.vessel
+    sentence = (
+        f"A vessel beside the target bled after {vessel.bleeds_after_s:g} s above "
+        f"{vessel.bleeds_degc:g} °C with bubbles louder than {vessel.bleeds_db:g} dB (a caricature)."
+    )
+    harm = HarmObserved(
+        harm="haemorrhage",
+        sonication=world.sonication,
+        at_s=world.bled_s,
+        sentence=sentence,
+    )
+    recorder.append(harm, time_s=world.time_s, source=Source.TRUTH)
 
 
 def record_true_lesion(world: World, recorder: Recorder) -> LesionDescribed:

@@ -1,6 +1,7 @@
 """From a plan to a simulated patient who differs from it."""
 
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from insonate.planner.heating import Beam, Heating, heating
 from insonate.plant import (
     Forecast,
     Reality,
+    ScannerSettings,
     Scenario,
     Twin,
     VirtualScanner,
@@ -24,6 +26,7 @@ from insonate.plant import (
     true_head,
     true_placement,
 )
+from insonate.plant.symptoms import mirrored
 from insonate.session.prepare import PreparedCase
 from insonate.thermometry import CLINICAL_3T, Protocol
 
@@ -61,10 +64,24 @@ def build_world(
         case.mr,
         case.target.point,
         replace(protocol, snr=scenario.signal_to_noise),
-        scenario.field_drift_ppm_per_min,
+        ScannerSettings(
+            drift_ppm_per_min=scenario.field_drift_ppm_per_min,
+            breathing_ppm=scenario.breathing_ppm,
+            motion_m=scenario.head_wander_m,
+            rotation_rad=scenario.head_turn_rad,
+            missing=scenario.frames_lost,
+        ),
         images,
     )
     limits = case.treatment.limits
+    if scenario.cavitation_share is not None:
+        treat = case.prescription.sonications[-1]
+        planned_pa = case.heating.peak_pressure_pa * sqrt(treat.power_w)
+        scenario = replace(
+            scenario, cavitation_pressure_pa=scenario.cavitation_share * planned_pa
+        )
+    if not case.target.name.endswith("right"):
+        scenario = replace(scenario, neighbours=mirrored(scenario.neighbours))
     ends = {
         Tissue.SKULL: limits.skull_temperature.value,
         Tissue.SCALP: limits.scalp_temperature.value,

@@ -210,10 +210,11 @@ def regions_of(
     Returns
     -------
     Regions
-        Tissue: voxels that are brain throughout; cold: where drift is fitted.
+        Tissue: voxels that are brain throughout; cold: where drift is fitted; heated: within
+        ``cold_beyond_m`` of the target.
     """
     share = anatomy.voxel_mean(anatomy.brain)
     tissue: BoolArray = share > 0.95
     depth = distance_transform_edt(share > 0.5, sampling=anatomy.geometry.grid.spacing_m[:2])
     far = anatomy.geometry.distance_m(target_m) > cold_beyond_m
-    return Regions(tissue, tissue & far & (depth > skull_margin_m))
+    return Regions(tissue, tissue & far & (depth > skull_margin_m), tissue & ~far)

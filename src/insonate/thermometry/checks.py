@@ -10,14 +10,14 @@ _HINT = "give complex images, real + 1j·imaginary or magnitude·exp(1j·phase)"
 
 
 def complex_image(values: ArrayLike, protocol: Protocol, what: str) -> NDArray[np.complex64]:
-    """Return an image as complex64 of the protocol's matrix.
+    """Return an image as complex64 of the protocol's matrix and coils.
 
     Parameters
     ----------
     values
-        Shape (nx, ny), complex.
+        Shape (nx, ny), with several coils (coils, nx, ny), complex.
     protocol
-        Its matrix is the wanted shape.
+        Its matrix and coils are the wanted shape.
     what
         What the image is called in an error.
 
@@ -29,10 +29,10 @@ def complex_image(values: ArrayLike, protocol: Protocol, what: str) -> NDArray[n
     image = np.asarray(values)
     if not np.iscomplexobj(image):
         raise ImageError(f"{what} is real: {_looks_like(image)}; {_HINT}.")
-    if image.shape != tuple(protocol.matrix):
+    if image.shape != tuple(protocol.image_shape):
         raise ImageError(
             f"{what} has shape {image.shape}, the protocol '{protocol.name}' a matrix of "
-            f"{tuple(protocol.matrix)}; frames of another geometry cannot be compared."
+            f"{tuple(protocol.image_shape)}; frames of another geometry cannot be compared."
         )
     result = np.ascontiguousarray(image, dtype=np.complex64)
     # The sum is NaN or infinite when anything in it is: one pass over memory.

@@ -14,7 +14,7 @@ from scipy.ndimage import median_filter
 from insonate.core import SettingsError
 from insonate.core.arrays import BoolArray, frozen
 from insonate.heat.dose import DoseVariant, cem43
-from insonate.thermometry.reconstruct import Thermogram
+from insonate.thermometry.thermogram import Thermogram
 
 _COUNTS_ABOVE_DEGC = 37.5  # below, less than 0.0005 CEM43 a minute: 4^(37.5 − 43)
 

@@ -17,8 +17,8 @@ from insonate.core import SettingsError
 from insonate.core.arrays import BoolArray, FloatArray, frozen
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.protocol import Protocol
-from insonate.thermometry.reconstruct import Thermogram
 from insonate.thermometry.spot import Spot, displacement_pixels, fit_spot
+from insonate.thermometry.thermogram import Thermogram
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,96 @@ def _hottest(
     flat = int(np.argmax(np.where(credible, smooth.mean, -np.inf)))
     i, j = divmod(flat, credible.shape[1])
     return i, j
+
+
+@dataclass(frozen=True, eq=False)
+class PairedFocus:
+    """The focus from two images with swapped readout: no field map is needed.
+
+    Parameters
+    ----------
+    position_m
+        Shape (3,), CT frame, m.
+    sigma_m
+        Shape (2,): standard deviations along axes 0 and 1 of the slice, m.
+    fwhm_m
+        Full widths at half maximum along axes 0 and 1, each from the image whose readout lies across
+        it: heat displaces the middle of a spot more than its edge, along the readout.
+    displacement_m
+        Shape (2,): what the static field still displaced along axis 0 in the first image and
+        along axis 1 in the second, m.
+    """
+
+    position_m: NDArray[np.float64]
+    sigma_m: NDArray[np.float64]
+    fwhm_m: tuple[float, float]
+    displacement_m: NDArray[np.float64]
+
+
+def paired_focus(
+    first: FocusMeasurement, second: FocusMeasurement, geometry: SliceGeometry
+) -> PairedFocus | None:
+    """Put two measurements of one slice together, the first with readout along axis 0.
+
+    Displacement is along the readout alone, so that each coordinate is taken from the image that
+    does not displace it; the difference of both is what the field did.
+
+    Parameters
+    ----------
+    first, second
+        Measured with ``readout_axis`` 0 and 1, without a field map or with the same.
+    geometry
+        The slice of both.
+
+    Returns
+    -------
+    PairedFocus or None
+        None where either image shows no spot.
+    """
+    if first.position_m is None or second.position_m is None:
+        return None
+    if first.fwhm_m is None or second.fwhm_m is None:
+        return None
+    one = geometry.grid.indices_of(first.position_m)
+    other = geometry.grid.indices_of(second.position_m)
+    index = np.array([other[0], one[1], one[2]])
+    pixel = geometry.grid.spacing_m[:2]
+    sigmas = np.array([second.position_sigma_m or np.nan, first.position_sigma_m or np.nan])
+    return PairedFocus(
+        position_m=frozen(geometry.grid.points_of(index)),
+        sigma_m=frozen(sigmas),
+        fwhm_m=(second.fwhm_m[0], first.fwhm_m[1]),
+        displacement_m=frozen((np.array([one[0], other[1]]) - index[:2]) * pixel),
+    )
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The hottest credible voxel: where, ΔT and its standard deviation, K; NaN where none is."""
+
+    index: tuple[int, int]
+    value: float
+    sigma: float
+
+
+def credible_peak(thermogram: Thermogram, *, significance: float = 4.0) -> Peak:
+    """Return the hottest voxel of a whole map that noise would not make.
+
+    Without a target there is no place to look at when nothing is hot: the values are NaN then.
+
+    Parameters
+    ----------
+    thermogram
+        The map.
+    significance
+        Standard deviations above which a 3×3 mean is believed; more among many voxels.
+    """
+    smooth = _smoothed(thermogram)
+    chance = -float(ndtri(0.01 / max(int(np.count_nonzero(thermogram.mask)), 1)))
+    index = _hottest(smooth, thermogram.mask, max(significance, chance))
+    if index is None:
+        return Peak((-1, -1), float("nan"), float("nan"))
+    return Peak(index, float(thermogram.delta_t_k[index]), float(thermogram.sigma_k[index]))
 
 
 def _off_target(

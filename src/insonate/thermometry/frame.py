@@ -12,7 +12,7 @@ from insonate.thermometry.dose import DoseMap, credible_maximum
 from insonate.thermometry.focus import FocusMeasurement
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.protocol import Protocol
-from insonate.thermometry.reconstruct import Thermogram
+from insonate.thermometry.thermogram import Thermogram
 
 
 @dataclass(frozen=True, eq=False)

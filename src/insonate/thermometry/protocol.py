@@ -27,6 +27,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "pixel_m": (0.2e-3, 10e-3, "m"),
     "slice_thickness_m": (0.5e-3, 20e-3, "m"),
     "bandwidth_hz_per_pixel": (5.0, 5000.0, "Hz per pixel"),
+    "coils": (1, 128, "receive channels"),
     "snr": (1.0, 10000.0, "1"),
 }
 
@@ -67,9 +68,11 @@ class Protocol:
         +1 or -1: a positive frequency offset displaces towards the end or the start of that axis.
     bandwidth_hz_per_pixel
         Hz per pixel along the readout.
+    coils
+        Receive channels; the images of several have shape (coils, nx, ny).
     snr
         Magnitude of unheated reference tissue over the standard deviation of the noise in one
-        of the two channels (real, imaginary).
+        of the two channels (real, imaginary), of the combined coils.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class Protocol:
     readout_axis: int
     readout_polarity: int
     bandwidth_hz_per_pixel: float
+    coils: int
     snr: float
 
     def __post_init__(self) -> None:
@@ -149,6 +153,11 @@ class Protocol:
                 f"{self.repetition_time_s:g} s; the header contradicts itself."
             )
         return faults
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image: (nx, ny), with several coils (coils, nx, ny)."""
+        return self.matrix if self.coils == 1 else (self.coils, *self.matrix)
 
     @property
     def larmor_hz(self) -> float:
@@ -212,6 +221,7 @@ CLINICAL_3T = Protocol(
     readout_axis=0,
     readout_polarity=1,
     bandwidth_hz_per_pixel=44.0,
+    coils=1,
     snr=40.0,
 )
 """The slice of clinical transcranial treatments."""

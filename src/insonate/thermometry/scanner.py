@@ -8,18 +8,20 @@ and gives the signal M exp(i s 2π Δf TE) (2), averaged through the slice. Alon
 seen where a resting spin with this frequency would lie, displaced by Δf / (bandwidth per pixel)
 (3): cells move, and pile up or thin out where the offset changes along the line. A voxel is the
 sum of what falls into it (a box for the point spread function), so that partial volume, intensity
-changes and dephasing inside a voxel come out by themselves. Then head motion (a shift), the
-coil's phase, the water bath, whose flow gives it another phase in each frame, and complex normal
-noise are added.
+changes and dephasing inside a voxel come out by themselves. Then come head motion (a turn and a
+shift), the water bath, whose flow gives it another phase in each frame, the receiving coils, which
+stay where they are, and complex normal noise.
 """
 
-from math import cos, floor, sin, tau
+from dataclasses import dataclass
+from functools import lru_cache
+from math import cos, floor, sin, tan, tau
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from insonate.core import ImageError, SettingsError, Tissue
-from insonate.core.arrays import ComplexArray, compiled
+from insonate.core.arrays import ComplexArray, compiled, frozen
 from insonate.thermometry.anatomy import SliceAnatomy
 from insonate.thermometry.protocol import Protocol
 from insonate.thermometry.relaxation import gradient_echo_signal
@@ -75,13 +77,46 @@ def _scan(
                 _deposit(image[line // n], signal, first, last)
 
 
+@dataclass(frozen=True)
+class HeadMotion:
+    """A rigid motion of the head in the plane.
+
+    Parameters
+    ----------
+    shift_m
+        Along axes 0 and 1, m.
+    rotation_rad
+        From axis 0 towards axis 1 about the middle of the image, before the shift, rad.
+
+    Raises
+    ------
+    SettingsError
+        When it is not finite, or turns by more than 0.5 rad.
+    """
+
+    shift_m: tuple[float, float] = (0.0, 0.0)
+    rotation_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        if np.shape(self.shift_m) != (2,) or not np.isfinite(self.shift_m).all():
+            raise SettingsError(
+                "A motion is two finite distances along the axes of the image (m), not "
+                f"{self.shift_m}."
+            )
+        if not abs(self.rotation_rad) <= 0.5:
+            raise SettingsError(
+                f"A head in the plane turns by at most 0.5 rad either way, not "
+                f"{self.rotation_rad} rad."
+            )
+
+
 def acquire(
     anatomy: SliceAnatomy,
     protocol: Protocol,
     temperature_change_k: ArrayLike,
     *,
     drift_ppm: ArrayLike = 0.0,
-    motion_m: tuple[float, float] = (0.0, 0.0),
+    motion: HeadMotion = HeadMotion(),
     rng: np.random.Generator,
 ) -> NDArray[np.complex64]:
     """Take one image of a slice.
@@ -98,17 +133,18 @@ def acquire(
         Shape (nx, ny), or (m nx, m ny) at ``anatomy.geometry.points(subsamples=m)`` with m a
         divisor of ``anatomy.subsamples``, or with a third axis: points through the thickness.
     drift_ppm
-        Change of the field, ppm: one number, or (at the middle, per metre along axis 0, per
-        metre along axis 1).
-    motion_m
-        Shift of the head in the plane along axes 0 and 1, m; it takes its field with it.
+        Change of the field, by the magnet or by the breathing chest, ppm: one number, or three
+        (at the middle, per metre along axis 0, per metre along axis 1), or six (then per square
+        metre along both 0, 0 and 1, both 1).
+    motion
+        Of the head in the plane; it takes its field with it.
     rng
         Source of the noise.
 
     Returns
     -------
     NDArray
-        Shape (nx, ny), complex64.
+        Shape (nx, ny), with several coils (coils, nx, ny), complex64.
 
     Raises
     ------
@@ -118,12 +154,62 @@ def acquire(
     anatomy.geometry.require(protocol)
     kelvin = _cells_of(anatomy, temperature_change_k)
     hz = _frequency(anatomy, protocol, drift_ppm)
-    image = _moved(_displaced(anatomy, protocol, hz, kelvin), protocol, motion_m)
-    image *= np.exp(1j * anatomy.receive_phase)
-    image += _bath(anatomy, protocol, rng)
+    image = _moved(_displaced(anatomy, protocol, hz, kelvin), protocol, motion)
+    bath = _bath(anatomy, protocol, motion, rng)
+    if protocol.coils == 1:
+        image = image * np.exp(1j * anatomy.receive_phase) + bath
+    else:
+        image = coil_sensitivities(protocol) * (image + bath)
     noise = rng.standard_normal((2, *image.shape)) / protocol.snr
     result: NDArray[np.complex64] = (image + noise[0] + 1j * noise[1]).astype(np.complex64)
     return result
+
+
+def acquire_kspace(
+    anatomy: SliceAnatomy,
+    protocol: Protocol,
+    temperature_change_k: ArrayLike,
+    *,
+    drift_ppm: ArrayLike = 0.0,
+    rng: np.random.Generator,
+) -> NDArray[np.complex64]:
+    """Take the raw data of one image: what ``coils.image_of`` makes it of.
+
+    Parameters are those of ``acquire``; the result has its shape, the centre of k-space at
+    (nx // 2, ny // 2).
+    """
+    image = acquire(anatomy, protocol, temperature_change_k, drift_ppm=drift_ppm, rng=rng)
+    axes = (-2, -1)
+    spectrum = np.fft.fft2(np.fft.ifftshift(image, axes=axes), norm="ortho")
+    return np.fft.fftshift(spectrum, axes=axes).astype(np.complex64)
+
+
+@lru_cache(maxsize=8)
+def coil_sensitivities(protocol: Protocol) -> NDArray[np.complex64]:
+    """Return the sensitivities of loops round the head, (coils, nx, ny), complex64.
+
+    The field of a small loop on a circle of 0.8 views about the middle falls off as
+    (1 + (r/a)²)^(−3/2) with a of 0.45 views (a loop's axis, Haacke et al., Magnetic Resonance
+    Imaging, 2nd ed., eq. 27.9), its phase turns with the direction to the loop and begins where
+    the receiver's happens to. Together they
+    have sensitivity 1 on average, so that the SNR of the combined coils is the protocol's.
+    """
+    u, v = np.meshgrid(*(np.linspace(-0.5, 0.5, n) for n in protocol.matrix), indexing="ij")
+    loops = []
+    for number, angle in enumerate(tau * np.arange(protocol.coils) / protocol.coils):
+        x, y = u - 0.8 * np.cos(angle), v - 0.8 * np.sin(angle)
+        strength = (1 + (x * x + y * y) / 0.45**2) ** -1.5
+        # Measured from the way inwards, the direction to a place in view never jumps.
+        inwards, aside = (
+            -x * np.cos(angle) - y * np.sin(angle),
+            x * np.sin(angle) - y * np.cos(angle),
+        )
+        loops.append(
+            strength * np.exp(1j * (2.4 * number**2 + 1.5 * np.arctan2(aside, inwards)))
+        )
+    maps = np.stack(loops)
+    maps /= np.sqrt((np.abs(maps) ** 2).sum(axis=0)).mean()
+    return frozen(maps, np.complex64)
 
 
 def _cells_of(anatomy: SliceAnatomy, temperature_change_k: ArrayLike) -> NDArray[np.float32]:
@@ -149,17 +235,21 @@ def _frequency(
 ) -> NDArray[np.float32]:
     """Return the offset of each cell without heat, Hz: the first part of equation (1)."""
     drift = np.atleast_1d(np.asarray(drift_ppm, dtype=np.float64))
-    if drift.shape not in {(1,), (3,)} or not np.isfinite(drift).all():
+    if drift.shape not in {(1,), (3,), (6,)} or not np.isfinite(drift).all():
         raise SettingsError(
-            f"The drift must be one finite number or three (ppm, ppm/m, ppm/m), not {drift.tolist()}."
+            "The drift must be one finite number, three (ppm, ppm/m, ppm/m) or six (then ppm/m²), "
+            f"not {drift.tolist()}."
         )
     ppm = anatomy.off_resonance_ppm + np.float32(drift[0])
-    if drift.size == 3:
-        rows, columns = (
+    x, y = np.meshgrid(
+        *(
             np.linspace(-0.5, 0.5, count) * count * protocol.pixel_m / anatomy.subsamples
             for count in ppm.shape
-        )
-        ppm = ppm + drift[1] * rows[:, None] + drift[2] * columns[None, :]
+        ),
+        indexing="ij",
+    )
+    for amount, shape in zip(drift[1:], (x, y, x * x, x * y, y * y), strict=False):
+        ppm = ppm + amount * shape
     return (ppm * (protocol.larmor_hz * 1e-6)).astype(np.float32)
 
 
@@ -194,27 +284,42 @@ def _displaced(
     return image.T.copy() if protocol.readout_axis == 0 else image
 
 
-def _moved(
-    image: ComplexArray, protocol: Protocol, motion_m: tuple[float, float]
+def _moved(image: ComplexArray, protocol: Protocol, motion: HeadMotion) -> ComplexArray:
+    """Turn an image by three shears and shift it, each by the Fourier shift theorem.
+
+    R(θ) = shear(−tan θ/2) shear(sin θ) shear(−tan θ/2) (Unser et al., IEEE Trans. Image Process.
+    4:1371, 1995).
+    """
+    if motion.rotation_rad:
+        along, across = -tan(motion.rotation_rad / 2), sin(motion.rotation_rad)
+        for axis, slope in ((0, along), (1, across), (0, along)):
+            other = np.arange(image.shape[1 - axis]) - (image.shape[1 - axis] - 1) / 2
+            image = _sheared(image, axis, slope * other)
+    for axis, distance in enumerate(motion.shift_m):
+        if distance:
+            each = np.full(image.shape[1 - axis], distance / protocol.pixel_m)
+            image = _sheared(image, axis, each)
+    return image
+
+
+def _sheared(image: ComplexArray, axis: int, shift: NDArray[np.float64]) -> ComplexArray:
+    """Shift each line along ``axis`` by its own number of voxels."""
+    turns = np.fft.fftfreq(image.shape[axis])
+    ramp = np.exp(-1j * tau * (turns[:, None] * shift if axis == 0 else shift[:, None] * turns))
+    sheared: ComplexArray = np.fft.ifft(np.fft.fft(image, axis=axis) * ramp, axis=axis)
+    return sheared
+
+
+def _bath(
+    anatomy: SliceAnatomy,
+    protocol: Protocol,
+    motion: HeadMotion,
+    rng: np.random.Generator,
 ) -> ComplexArray:
-    """Shift an image by the Fourier shift theorem."""
-    if not np.isfinite(motion_m).all() or np.shape(motion_m) != (2,):
-        raise SettingsError(
-            f"A motion is two finite distances along the axes of the image (m), not {motion_m}."
-        )
-    if not any(motion_m):
-        return image
-    spectrum = np.fft.fft2(image)
-    for axis, distance in enumerate(motion_m):
-        turns = np.fft.fftfreq(image.shape[axis]) * (distance / protocol.pixel_m)
-        shape = (-1, 1) if axis == 0 else (1, -1)
-        spectrum *= np.exp(-1j * tau * turns).reshape(shape)
-    moved: ComplexArray = np.fft.ifft2(spectrum)
-    return moved
+    """Return the water bath: a magnitude with a smooth phase that is new in each frame.
 
-
-def _bath(anatomy: SliceAnatomy, protocol: Protocol, rng: np.random.Generator) -> ComplexArray:
-    """Return the water bath: a magnitude with a smooth phase that is new in each frame."""
+    Water fills the place that the head has left.
+    """
     reference = gradient_echo_signal(Tissue.BRAIN, protocol)
     magnitude = gradient_echo_signal(Tissue.WATER, protocol) / reference
     nx, ny = anatomy.geometry.shape
@@ -224,5 +329,6 @@ def _bath(anatomy: SliceAnatomy, protocol: Protocol, rng: np.random.Generator) -
         + 3 * along * np.linspace(-1, 1, nx)[:, None]
         + 3 * across * np.linspace(-1, 1, ny)[None, :]
     )
-    bath: ComplexArray = magnitude * anatomy.voxel_mean(anatomy.water) * np.exp(1j * phase)
+    share = _moved(anatomy.voxel_mean(anatomy.water).astype(np.complex128), protocol, motion)
+    bath: ComplexArray = magnitude * share.real * np.exp(1j * phase)
     return bath

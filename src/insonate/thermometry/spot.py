@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from insonate.core import ImageError, SettingsError
 from insonate.thermometry.checks import complex_image
 from insonate.thermometry.protocol import Protocol
-from insonate.thermometry.reconstruct import Thermogram
+from insonate.thermometry.thermogram import Thermogram
 
 _FWHM = 2.3548200450309493  # of a Gaussian of standard deviation 1: 2 √(2 ln 2)
 

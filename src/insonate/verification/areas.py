@@ -1,19 +1,25 @@
 """All areas that ``insonate verify`` knows."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from insonate.core import SettingsError
 from insonate.verification import (
+    artefacts,
     born,
     control,
     exposure,
     field,
+    frame_time,
+    has,
     head,
     heat,
     images,
     partial_volume,
     record,
     report,
+    scanner_data,
+    scenarios,
     skull,
     solid_slab,
     thermometry,
@@ -22,16 +28,19 @@ from insonate.verification.check import Check, Checks
 
 
 def _sound() -> Iterator[Check]:
-    """Yield the checks of both acoustic engines."""
+    """Yield the checks of the acoustic engines."""
     yield from field.checks()
     yield from born.checks()
+    yield from has.checks()
     yield from exposure.checks()
     yield from solid_slab.checks()
 
 
 def _eye() -> Iterator[Check]:
-    """Yield the checks of thermometry, partial volume included."""
+    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
     yield from thermometry.checks()
+    yield from artefacts.artefact_checks()
+    yield from frame_time.frame_time_checks()
     yield from partial_volume.checks()
 
 
@@ -47,11 +56,30 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
 }
 
-SLOW: dict[str, Checks] = {"field": born.slow_checks}
+
+def _slow_sound() -> Iterator[Check]:
+    """Yield the slow checks of the acoustic engines."""
+    yield from has.slow_checks()
+    yield from born.slow_checks()
+
+
+def _treated() -> Iterator[Check]:
+    """Yield the slow checks of the controller, every scenario included."""
+    yield from control.slow_checks()
+    yield from scenarios.slow_checks()
+
+
+SLOW: dict[str, Checks] = {
+    "field": _slow_sound,
+    "control": _treated,
+    "record": record.slow_checks,
+}
 """Minutes to hours; run weekly and before a release."""
 
 
-def run_checks(area: str | None = None, *, slow: bool = False) -> list[Check]:
+def run_checks(
+    area: str | None = None, *, slow: bool = False, data: Path | None = None
+) -> list[Check]:
     """Compute the checks of one area, or of all.
 
     Parameters
@@ -60,12 +88,18 @@ def run_checks(area: str | None = None, *, slow: bool = False) -> list[Check]:
         One of ``AREAS``, or None for all.
     slow
         Whether the slow checks are computed, instead of the quick ones.
+    data
+        A folder of real scanner phase: its checks instead; only thermometry has any.
 
     Raises
     ------
     SettingsError
-        When there is no such area, or it has no slow checks.
+        When there is no such area, or it has no slow checks or none with data.
     """
+    if data is not None:
+        if area not in (None, "thermometry") or slow:
+            raise SettingsError("--data goes with the area thermometry alone, without --slow.")
+        return list(scanner_data.data_checks(data))
     known = SLOW if slow else AREAS
     if area is not None and area not in known:
         kind = "slow area" if slow else "area"

@@ -20,6 +20,7 @@ from insonate.events.documents import (
     Resteered,
     TemperatureFrame,
 )
+from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.plan import PEAK_GOALS_DEGC, Prescription, Sonication, Stage, Target
 
 AFFINE = (1e-3, 0.0, 0.0, 0.0, 0.0, 1e-3, 0.0, 0.0, 0.0, 0.0, 3e-3, 0.0, 0.0, 0.0, 0.0, 1.0)
@@ -57,6 +58,8 @@ class Bench:
     offset_m: Point = (1.6e-3, -0.4e-3, 0.3e-3)
     skull_k_per_kj: float = 0.6
     noise_k: float = 0.3
+    fall: float = 1.0
+    """The efficiency of a sonication over that of the one before."""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(6))
     tau_s: float = 1.45
     skull_s: float = 70.0
@@ -71,6 +74,8 @@ class Bench:
     steered_m: Point = (0.0, 0.0, 0.0)
     frame: int = 0
     dose: float = 0.0
+    hottest_degc: float = BODY_DEGC
+    """The hottest that the focus has truly been."""
     middle_rise_k: float = 0.0
     """Rise in the middle of the latest tick: a frame shows about that."""
 
@@ -83,6 +88,7 @@ class Bench:
         if decision.power_w > 0.0 and self.power_w == 0.0:
             self.sonication, self.started_s = decision.sonication, self.time_s
             self.frame, self.dose, self.rise_k = 0, 0.0, 0.0
+            self.k_per_w *= self.fall if decision.sonication > 1 else 1.0
         self.power_w, self.off_at_s = decision.power_w, decision.off_at_s
 
     def advance(self, by_s: float) -> None:
@@ -99,6 +105,7 @@ class Bench:
             self.skull_rise_k += self.skull_k_per_kj * self.power_w * by_s * 1e-3
         else:
             self.rise_k *= math.exp(-by_s / 8.0)
+        self.hottest_degc = max(self.hottest_degc, BODY_DEGC + self.rise_k)
         self.middle_rise_k = (before_k + self.rise_k) / 2.0
         degc = BODY_DEGC + self.rise_k
         self.dose += (0.5 if degc >= 43.0 else 0.25) ** (43.0 - degc) * by_s / 60.0
@@ -107,10 +114,12 @@ class Bench:
         """Return what every channel shows now."""
         lag = max(0.0, self.power_w)
         return (
+            OperatorPresent(who="bench"),
             CoolingReading(water_degc=16.0, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0),
             CavitationReading(subharmonic_db=0.5, ultraharmonic_db=0.2, broadband_db=0.1),
             self.estimate(),
             ArrayReading(power_w=lag, faulty_elements=3, reflected_share=0.05),
+            MotionReading(displacement_m=0.05e-3),
             self.show(),
         )
 

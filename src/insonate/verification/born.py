@@ -19,6 +19,7 @@ from insonate.field.born import (
     Fluid,
     Medium,
     OutsideSource,
+    device,
     point_source,
     solve_born,
 )
@@ -60,6 +61,7 @@ def slow_checks() -> Iterator[Check]:
         yield from shell_checks(250e3, (73.5e-3, 80e-3), points, ("inside", "outside"))
     for benchmark in (5, 6):
         yield refinement_check(benchmark)
+    yield from device_checks()
 
 
 def small_grid(shape: tuple[int, int, int] = (60, 52, 48), spacing_m: float = SMALL_M) -> Grid:
@@ -301,3 +303,29 @@ def refinement_check(benchmark: int) -> Check:
         "1",
         "own solve at twice the resolution",
     )
+
+
+def device_checks() -> Iterator[Check]:
+    """Compare the field of the GPU with that of the CPU, or say that there is none."""
+    reference = "the CPU's kernels on the same problem"
+    if not device.available():
+        name = "born: device cuda against cpu, not compared: no GPU that CuPy can use is here"
+        yield at_most(AREA, name, np.nan, 1e-3, "1", reference)
+        return
+    layers = Layers((WATER, BONE, WATER), (-1e-3, 1e-3))
+    medium = layered_medium(layers, small_grid((20, 18, 16)), SMALL_HZ)
+    cuda, cpu = (
+        solve_born(
+            medium,
+            point_source((-3e-3, 0.4e-3, 0.0)),
+            options=BornOptions(tolerance=1e-2, absorber=Absorber(cells=12), device=where),
+        )
+        for where in ("cuda", "cpu")
+    )
+    name = "born: device cuda against cpu, through bone, L2"
+    yield at_most(AREA, name, device_difference(cuda, cpu), 1e-3, "1", reference)
+
+
+def device_difference(cuda: PressureField, cpu: PressureField) -> float:
+    """Return the complex L2 difference of two fields on one grid."""
+    return _difference(cuda.pressure, cpu.pressure)

@@ -23,7 +23,7 @@ CENTRE_M = np.array([12.0e-3, -9.0e-3, 21.0e-3])
 
 def small_protocol(**changes: object) -> Protocol:
     """Return the clinical protocol on 80 × 72 voxels: enough to see everything, quick."""
-    return replace(CLINICAL_3T, matrix=(80, 72), **changes)  # type: ignore[arg-type]
+    return replace(CLINICAL_3T, **{"matrix": (80, 72), **changes})  # type: ignore[arg-type]
 
 
 def phase_of(kelvin: NDArray[np.float64], protocol: Protocol) -> NDArray[np.float64]:

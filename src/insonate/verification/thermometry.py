@@ -21,18 +21,18 @@ from insonate.thermometry import (
     reconstruct,
 )
 from insonate.thermometry.anatomy import regions_of
+from insonate.thermometry.baseline import Baseline, average_baselines
 from insonate.thermometry.dose import DoseMap
 from insonate.thermometry.focus import FocusMeasurement
-from insonate.thermometry.geometry import Orientation, SliceGeometry
-from insonate.thermometry.reconstruct import (
-    Baseline,
-    Reconstruction,
-    Thermogram,
-    average_baselines,
-)
+from insonate.thermometry.geometry import Orientation
+from insonate.thermometry.motion import STILL_PIXELS
+from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.regions import Regions
+from insonate.thermometry.scanner import HeadMotion
 from insonate.thermometry.spot import off_resonance_map
 from insonate.thermometry.susceptibility import dipole_field
+from insonate.thermometry.thermogram import Thermogram
+from insonate.verification.artefacts import structured
 from insonate.verification.check import Check, at_most
 from insonate.verification.thermal_slice import (
     CENTRE_M,
@@ -155,7 +155,9 @@ class Series:
     cold_rms_k: float
 
 
-def drifting_series(options: Reconstruction = _USUAL, order_zero: float = 1.0) -> Series:
+def drifting_series(
+    options: Reconstruction = _USUAL, order_zero: float = 1.0, *, moving: bool = False
+) -> Series:
     """Watch a spot for two minutes at SNR 40 while the field drifts by 0.1 ppm a minute.
 
     Parameters
@@ -164,34 +166,59 @@ def drifting_series(options: Reconstruction = _USUAL, order_zero: float = 1.0) -
         Of the reconstruction.
     order_zero
         Share of the drift that is the same everywhere; the rest of it is a gradient.
+    moving
+        Whether the head wanders by up to 1.6 mm and 1.1° meanwhile, past steep static phase.
     """
     protocol = small_protocol()
-    anatomy = ellipse_anatomy(protocol, texture=0.2)
+    anatomy = structured(protocol) if moving else ellipse_anatomy(protocol, texture=0.2)
     spot = HotSpot(CENTRE_M + np.array([0.8e-3, -0.5e-3, 0.0]), width_m=2.5e-3)
     regions, rng = regions_round(anatomy), np.random.default_rng(9)
     base = unheated(anatomy, protocol, 4, rng)
     bias, squares, previous = [], [], None
     for minutes in np.arange(0.0, 2.0, protocol.frame_time_s / 60.0):
         drift = 0.1 * minutes * np.array([order_zero, 2.0, -1.0])
+        part = np.sin(3.0 * minutes) * moving
         image = acquire(
-            anatomy, protocol, spot.cells(anatomy.geometry), drift_ppm=drift, rng=rng
+            anatomy,
+            protocol,
+            spot.cells(anatomy.geometry),
+            drift_ppm=drift,
+            motion=HeadMotion((1.4e-3 * part, -0.8e-3 * part), 0.02 * part),
+            rng=rng,
         )
         found = reconstruct(
             base, image, protocol, regions=regions, previous=previous, options=options
         )
-        bias.append(_error_at_peak(found, anatomy.geometry, protocol, spot))
+        moved = np.array([1.4e-3 * part, -0.8e-3 * part]) / protocol.pixel_m
+        left = moved if _alone(found) else moved - np.array(found.motion.shift)
+        bias.append(_error_at_peak(found, anatomy, protocol, (spot, left)))
         squares.append(np.nanmean(found.delta_t_k[regions.cold] ** 2))
         previous = found
     return Series(abs(float(np.mean(bias))), sqrt(float(np.mean(squares))))
 
 
+def _alone(found: Thermogram) -> bool:
+    """Return whether a motion was too small to be undone."""
+    return found.motion.largest_shift((80, 72)) <= STILL_PIXELS
+
+
 def _error_at_peak(
-    found: Thermogram, geometry: SliceGeometry, protocol: Protocol, spot: HotSpot
+    found: Thermogram,
+    anatomy: SliceAnatomy,
+    protocol: Protocol,
+    truth: tuple[HotSpot, NDArray[np.float64]],
 ) -> float:
-    """Return measured minus true temperature of the hottest voxel, where its spins are."""
+    """Return measured minus true temperature of the hottest voxel, where its spins are.
+
+    The truth is the spot and how far the head still lies from where the map says, voxels.
+    """
+    spot, left = truth
+    geometry = anatomy.geometry
     focus = measure_focus(found, geometry, protocol, spot.centre_m)
-    index = np.array(focus.peak_index, float)
+    index = np.array(focus.peak_index, float) - left
     hz = protocol.hz_per_k * (focus.peak_k + found.drift_map_k[focus.peak_index])
+    static_ppm = anatomy.voxel_mean(anatomy.off_resonance_ppm)[focus.peak_index]
+    hz += protocol.larmor_hz * 1e-6 * static_ppm
     index[protocol.readout_axis] -= (
         protocol.readout_polarity * hz / protocol.bandwidth_hz_per_pixel
     )
@@ -330,6 +357,10 @@ def _scanner_checks() -> Iterator[Check]:
     truth = "truth of the virtual scanner"
     series = drifting_series()
     name = "drift 0.1 ppm/min over 2 min, SNR 40: "
+    yield at_most(AREA, name + "bias at the focus", series.focus_bias_k, 0.3, "K", truth)
+    yield at_most(AREA, name + "RMS of cold tissue", series.cold_rms_k, 0.5, "K", truth)
+    series = drifting_series(moving=True)
+    name = "drift 0.1 ppm/min and motion to 1.6 mm and 1.1°, SNR 40: "
     yield at_most(AREA, name + "bias at the focus", series.focus_bias_k, 0.3, "K", truth)
     yield at_most(AREA, name + "RMS of cold tissue", series.cold_rms_k, 0.5, "K", truth)
     name = "x of a spot 20 mm to the right, axial and coronal, both readouts"

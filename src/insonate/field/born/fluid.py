@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from insonate.core import SettingsError
 from insonate.core.units import TWO_PI
 
+SPEEDS = (100.0, 20000.0)
+"""m/s: from the heaviest gases (SF₆ 134) to diamond (18 000); Kaye & Laby, section 2.4.1."""
+DENSITIES = (0.05, 25000.0)
+"""kg/m³: from hydrogen (0.09) to osmium (22 600); Kaye & Laby, section 2.2.1."""
+ATTENUATIONS = (0.0, 1e5)
+"""Np/m; at the upper end a wave of 1 MHz in water is gone within a hundredth of its length."""
+
 
 @dataclass(frozen=True)
 class Fluid:
@@ -30,11 +37,17 @@ class Fluid:
     attenuation: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.sound_speed > 0 and self.density > 0 and self.attenuation >= 0):
+        rows = (
+            (self.sound_speed, SPEEDS, "m/s"),
+            (self.density, DENSITIES, "kg/m³"),
+            (self.attenuation, ATTENUATIONS, "Np/m"),
+        )
+        if not all(low <= value <= high for value, (low, high), _ in rows):
+            found = ", ".join(f"{value:g} {unit}" for value, _, unit in rows)
+            allowed = ", ".join(f"{low:g}-{high:g} {unit}" for _, (low, high), unit in rows)
             raise SettingsError(
-                f"A fluid of {self.sound_speed:g} m/s, {self.density:g} kg/m³ and "
-                f"{self.attenuation:g} Np/m is not physical; speed and density must be positive "
-                "and the attenuation must not be negative."
+                f"A fluid of {found} is not physical; sound speed, density and attenuation must "
+                f"lie in {allowed}."
             )
 
     def wavenumber(self, frequency_hz: float) -> complex:

@@ -11,6 +11,8 @@ from insonate.core.arrays import frozen
 from insonate.core.units import TWO_PI
 from insonate.field.born.fluid import Fluid
 
+LOWEST_HZ, HIGHEST_HZ = 1e3, 1e8
+"""Far round all of focused ultrasound (0.2 to 10 MHz); beyond, float32 maps lose their digits."""
 FEWEST_POINTS_PER_WAVELENGTH = 4.0
 """Below this the spectrum of the field itself does not fit under the grid's Nyquist."""
 
@@ -122,6 +124,11 @@ def require_points_per_wavelength(
     slowest: float, frequency_hz: float, spacing_m: float
 ) -> None:
     """Raise when the slowest material has fewer than 4 points per wavelength."""
+    if not LOWEST_HZ <= frequency_hz <= HIGHEST_HZ:
+        raise SettingsError(
+            f"A frequency of {frequency_hz:g} Hz cannot be computed; it must lie between "
+            f"{LOWEST_HZ:g} and {HIGHEST_HZ:g} Hz."
+        )
     found = slowest / (frequency_hz * spacing_m)
     if not found >= FEWEST_POINTS_PER_WAVELENGTH:
         finest = slowest / (frequency_hz * FEWEST_POINTS_PER_WAVELENGTH)
@@ -130,6 +137,17 @@ def require_points_per_wavelength(
             f"{found:.2f} points per wavelength on a grid of {spacing_m * 1e3:g} mm; at least "
             f"{FEWEST_POINTS_PER_WAVELENGTH:g} are needed. Use a spacing of at most "
             f"{finest * 1e3:.3g} mm."
+        )
+
+
+def require_positive_density(low_passed: NDArray[np.floating[Any]]) -> None:
+    """Raise when a jump of density rings below zero once it is band-limited."""
+    least = float(low_passed.min())
+    if not least > 0:
+        raise InputError(
+            f"Low-passed at the grid's Nyquist wavenumber, the density falls to {least:.3g} kg/m³ "
+            "beside its largest jump; the wave engine holds jumps of up to about tenfold. Fill "
+            "gas with water, as heads have it."
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insonate.core import SettingsError
+from insonate.field.born.fft import LIBRARIES
 
 
 class Progress(Protocol):
@@ -28,7 +29,8 @@ class Absorber:
     Parameters
     ----------
     cells
-        Thickness on each side; 19 give 0.3 %, 24 give 0.1 % of a wave at up to 55° back.
+        Thickness on each side; 19 give 0.3 %, 24 give 0.1 % of a wave at up to 40° back, and
+        0.5 and 0.3 % at 55°.
     strength
         Largest Im U over the square of the background's wavenumber.
     """
@@ -42,6 +44,10 @@ class Absorber:
                 f"An absorber of {self.cells} cells and strength {self.strength:g} does not "
                 "absorb; take at least 8 cells (19 is the default) and a strength in (0, 2]."
             )
+
+
+DEVICES = ("cpu", "cuda")
+"""What a solve runs on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +68,9 @@ class BornOptions:
     focus_m
         The point whose |p| the error estimate is for; the largest watched |p| if None.
     fft
-        "auto", or the name of a library.
+        "auto", or the name of a library; of the CPU.
+    device
+        "cpu", or "cuda": a GPU, through CuPy.
     threads
         0: all.
     memory_limit_bytes
@@ -75,6 +83,7 @@ class BornOptions:
     watch: tuple[slice, slice, slice] | None = None
     focus_m: NDArray[np.float64] | None = None
     fft: str = "auto"
+    device: str = "cpu"
     threads: int = 0
     memory_limit_bytes: int = 0
 
@@ -84,3 +93,16 @@ class BornOptions:
                 f"A tolerance of {self.tolerance:g} in {self.max_iterations} iterations cannot "
                 "be reached; the tolerance lies between 0 and 1, and one iteration is the least."
             )
+        if self.threads < 0 or self.memory_limit_bytes < 0:
+            raise SettingsError(
+                "The numbers of threads and of bytes must be 0 (all that there are) or more, not "
+                f"{self.threads} and {self.memory_limit_bytes}."
+            )
+        for what, value, known in (
+            ("FFT library", self.fft, ("auto", *LIBRARIES)),
+            ("device", self.device, DEVICES),
+        ):
+            if value not in known:
+                raise SettingsError(
+                    f"There is no {what} '{value}'; choose one of {', '.join(known)}."
+                )

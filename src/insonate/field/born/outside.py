@@ -56,11 +56,13 @@ class OutsideSource:
     def __post_init__(self) -> None:
         points = frozen(self.points, np.float64)
         strengths = frozen(self.strengths, np.complex128)
-        if points.shape != (len(strengths), 3) or not np.isfinite(points).all():
+        if points.shape != (len(strengths), 3) or not len(points):
             raise GeometryError(
-                f"A source needs finite points (M, 3) and strengths (M,), not {points.shape} and "
+                f"A source needs as many points (M, 3) as strengths (M,), not {points.shape} and "
                 f"{strengths.shape}."
             )
+        if not (np.isfinite(points).all() and np.isfinite(strengths).all()):
+            raise GeometryError("The points and strengths of a source must be finite.")
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "strengths", strengths)
 

@@ -22,6 +22,7 @@ from insonate.field.born.medium import (
     density_cutoff,
     require_cubic,
     require_points_per_wavelength,
+    require_positive_density,
     roll_off,
 )
 
@@ -302,13 +303,14 @@ def scalar_potential(
     Parameters
     ----------
     density
-        ρ, |∇ρ|², ∇²ρ.
+        ρ, |∇ρ|², ∇²ρ; ρ positive.
     compressibility
         κ, complex.
     frequency_hz
         Of the wave.
     """
     rho, gradient_squared, laplacian = density
+    require_positive_density(rho)
     omega = TWO_PI * frequency_hz
     potential: ComplexLine = (
         omega**2 * rho * compressibility

@@ -5,21 +5,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from insonate.core import GeometryError
 from insonate.core.provenance import versions
-from insonate.field.born import fft
-from insonate.field.born.box import (
-    Padding,
-    fill_box,
-    padding_for,
-    require_memory,
-    wavenumbers_squared,
-)
-from insonate.field.born.iteration import Problem, Shift, iterate, shift_for
+from insonate.field.born.box import Padding, padding_for, require_memory
+from insonate.field.born.iteration import Shift, shift_for
+from insonate.field.born.machines import Machine, Readable, machine_for
 from insonate.field.born.medium import Medium
 from insonate.field.born.options import BornOptions, Progress, silent
 from insonate.field.born.sources import SourceBlock
@@ -72,7 +65,7 @@ def solve_born(
     source
         q.
     options
-        Tolerance, absorber, where to watch, FFT library.
+        Tolerance, absorber, where to watch, device, FFT library.
     progress
         Told how far it is.
 
@@ -87,18 +80,16 @@ def solve_born(
     GeometryError
         When the source lies outside the grid.
     SettingsError
-        When the box does not fit into memory, or an FFT library is not there.
+        When the box does not fit into memory, or a device or FFT library is not there.
     """
     wall, processor = time.perf_counter(), time.process_time()
     padding = padding_for(medium.grid.shape, options.absorber)
     require_memory(medium, padding, options.memory_limit_bytes)
-    library = fft.choose(options.fft)
-    threads = options.threads or numba.get_num_threads()
-    blocks = _fitting(source.blocks(medium), padding)
-    problem = _problem(medium, blocks, padding, options, (library, threads))
-    psi = np.empty(padding.shape, np.complex64)
-    end = _run(problem, psi, medium, options, progress)
-    pressure = _cropped(psi, medium, padding)
+    blocks, strongest = _normalised(_fitting(source.blocks(medium), padding))
+    machine = machine_for(medium, blocks, padding, options)
+    watch = Watch(medium, padding, blocks, options)
+    end = _run(machine, watch, medium, options, progress)
+    pressure = _cropped(machine.psi, medium, padding) * strongest
     seconds = (time.perf_counter() - wall, time.process_time() - processor)
     return PressureField(
         pressure=pressure,
@@ -110,27 +101,8 @@ def solve_born(
         provenance={
             **versions(),
             **_provenance(medium, source, padding, end, seconds),
-            "fft": fft.described(library),
-            "threads": str(threads),
+            **machine.provenance,
         },
-    )
-
-
-def _problem(
-    medium: Medium,
-    blocks: tuple[SourceBlock, ...],
-    padding: Padding,
-    options: BornOptions,
-    library: tuple[str, int],
-) -> Problem:
-    work = np.empty(padding.shape, np.complex64)
-    return Problem(
-        potential=fill_box(medium, padding, options.absorber),
-        sources=blocks,
-        padding=padding,
-        squares=wavenumbers_squared(padding, medium.spacing),
-        work=work,
-        transform=fft.transform(library[0], work, library[1]),
     )
 
 
@@ -145,23 +117,39 @@ def _fitting(blocks: tuple[SourceBlock, ...], padding: Padding) -> tuple[SourceB
     return blocks
 
 
+def _normalised(
+    blocks: tuple[SourceBlock, ...],
+) -> tuple[tuple[SourceBlock, ...], np.float32]:
+    """Return the source over its largest value, and that value; the field is linear in it.
+
+    So squares of a faint source do not vanish in single precision, nor those of a strong one
+    overflow.
+    """
+    strongest = max((float(np.abs(block.values).max()) for block in blocks), default=0.0)
+    if strongest == 0:
+        return blocks, np.float32(1)
+    scaled = tuple(
+        SourceBlock(block.first, block.values / np.float32(strongest)) for block in blocks
+    )
+    return scaled, np.float32(strongest)
+
+
 def _run(
-    problem: Problem,
-    psi: NDArray[np.complex64],
+    machine: Machine,
+    watch: Watch,
     medium: Medium,
     options: BornOptions,
     progress: Progress,
 ) -> _End:
     shift = shift_for(medium.bulk, medium.background_wavenumber**2)
-    watch = Watch(medium, problem.padding, problem.sources, options)
     first, residual, n = 0.0, 0.0, 0
-    for n, step in enumerate(islice(iterate(problem, psi, shift), options.max_iterations), 1):
+    for n, step in enumerate(islice(machine.steps(shift), options.max_iterations), 1):
         first = first or step.changed
         residual = step.changed / first if first > 0 else 0.0
         if first == 0 or not np.isfinite(residual):
             break
         if n % CHECK_EVERY == 0:
-            watch.look(psi)
+            watch.look(machine.psi)
             _tell(progress, n, watch.expected_change, options.tolerance)
             if watch.expected_change <= options.tolerance:
                 break
@@ -177,9 +165,7 @@ def _tell(progress: Progress, n: int, expected: float, tolerance: float) -> None
     progress("wave field", float(done), f"iteration {n}, |p| still changes by {expected:.1e}")
 
 
-def _cropped(
-    psi: NDArray[np.complex64], medium: Medium, padding: Padding
-) -> NDArray[np.complex64]:
+def _cropped(psi: Readable, medium: Medium, padding: Padding) -> NDArray[np.complex64]:
     inside = tuple(
         slice(o, o + n) for o, n in zip(padding.offset, medium.grid.shape, strict=True)
     )

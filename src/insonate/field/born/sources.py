@@ -94,6 +94,11 @@ class PointsSource:
         block = np.zeros(tuple(last - first + 1), np.complex64)
         weights = self.strengths / medium.spacing**3
         spread(block, index - first, weights, (HALF_WIDTH, WINDOW_SHAPE))
+        if not np.isfinite(block).all():
+            raise GeometryError(
+                f"The source '{self.name}' is too strong for single precision; the field is "
+                "linear in it, so scale it down."
+            )
         block /= root_density_of(medium, tuple(first), block.shape)
         return SourceBlock((int(first[0]), int(first[1]), int(first[2])), block)
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insonate.core.arrays import compiled_parallel
+from insonate.field.born.medium import require_positive_density
 
 HALO = 5
 """Points on each side that the stencils reach."""
@@ -61,6 +62,7 @@ def potential_from(
     """
     shape = tuple(n - 2 * HALO for n in density.shape)
     out = np.empty(shape, np.complex64)
+    require_positive_density(density)
     root = (1 / np.sqrt(density)).astype(np.float32)
     _potential(root, density, kappa, out, (scale, np.float32(1 / step**2)))
     return out

@@ -20,6 +20,7 @@ from insonate.field.born.medium import (
     require_cubic,
     require_points_per_wavelength,
 )
+from insonate.field.born.room import require_room
 from insonate.field.born.stencils import HALO, apply_bands, potential_from
 from insonate.head import HeadModel
 
@@ -137,6 +138,7 @@ def voxel_medium(
     spacing = float(grid.spacing_m[0])
     slowest = min(float(maps.sound_speed.min()), background.sound_speed)
     require_points_per_wavelength(slowest, frequency_hz, spacing)
+    require_room(grid, slowest, frequency_hz)
     plan = _Resampling(maps, grid, frequency_hz, background)
     potential = np.empty(grid.shape, np.complex64)
     root_density = np.empty(grid.shape, np.float32)

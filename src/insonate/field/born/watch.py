@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from insonate.core import GeometryError
 from insonate.field.born.box import Padding
+from insonate.field.born.machines import Readable
 from insonate.field.born.medium import Medium
 from insonate.field.born.options import BornOptions
 from insonate.field.born.sources import SourceBlock
@@ -56,9 +57,9 @@ class Watch:
         self._moves: list[float] = []
         self._changes: list[tuple[float, float]] = []
 
-    def look(self, psi: NDArray[np.complex64]) -> None:
+    def look(self, psi: Readable) -> None:
         """Compare the pressure with that of a look ago, and with that of ``SPAN`` looks ago."""
-        now = psi[self._cells] * self._root
+        now: NDArray[np.complex64] = psi[self._cells] * self._root
         size, top = np.abs(now), float(np.abs(now).max())
         focus = int(size.argmax()) if self._focus is None else self._focus
         whole = max(float(np.linalg.norm(now)), 1e-30)

@@ -1,0 +1,184 @@
+"""Write docs/safety/hazards.md and docs/safety/states.md from the code.
+
+``python scripts/make_safety_pages.py [--check]``; with ``--check`` nothing is written, and the exit
+code is 1 where a page is not what the code says, or a guard has no test.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "control"))
+
+from guard_cases import ARMED, POWERED  # noqa: E402 - found beside the tests
+
+from insonate.control.guards import GUARDS, Guard  # noqa: E402
+from insonate.control.hazards import Hazard  # noqa: E402
+from insonate.control.table import TABLE, Cause, legal_verbs  # noqa: E402
+from insonate.core.provenance import DISCLAIMER  # noqa: E402
+from insonate.events import State, Verb  # noqa: E402
+
+PAGES = ROOT / "docs" / "safety"
+TESTS = "tests/control/test_control_guards.py"
+START, ON = (
+    "test_each_guard_forbids_the_start_for_its_reason",
+    "test_each_guard_forbids_going_on_for_its_reason",
+)
+
+HAZARDS = """\
+<!-- Written by scripts/make_safety_pages.py from control/guards.py; do not edit. -->
+# Hazards, and what stands against each
+
+{disclaimer}
+
+In the manner of ISO 14971: what could do harm, how it comes about, what harm it does, which guard says
+no, and the test that shows it saying no. There is no claim of conformity with that standard or any
+other: nobody estimated probabilities, no risk was accepted, and the controller drives a simulation.
+
+A *guard* is one predicate that must say yes before power and at every tick under it
+([how to add one](../add-a-guard.md)). Alarms are named in the words of IEC 60601-1-8, again without a
+claim: *priority* says how urgent an answer is; a *latching* alarm stays after its cause has gone,
+until the operator *acknowledges* it, here by resuming with a reason (after a stop also with an
+approval). An alarm that does not latch ends by itself when its guard says yes; the power it took away
+does not come back by itself.
+
+"""
+
+
+def hazard_rows(hazard: Hazard) -> list[str]:
+    """Return the rows of one hazard's table."""
+    rows = [
+        f"## {hazard.title.capitalize()}",
+        "",
+        f"Harm: {hazard.value}.",
+        "",
+        "| how it comes about | guard | what clears it | alarm | source | tests |",
+        "|---|---|---|---|---|---|",
+    ]
+    for guard in (g for g in GUARDS if g.hazard is hazard):
+        alarm = f"{guard.priority}, {'latching' if guard.latching else 'not latching'}"
+        rows.append(
+            f"| {guard.arises} | **{guard.name}**: {summary(guard)} | {guard.clears} | {alarm} | "
+            f"{guard.source} | {tests_of(guard)} |"
+        )
+    return [*rows, ""]
+
+
+def summary(guard: Guard) -> str:
+    """Return the first sentence of a predicate's docstring, as what it does."""
+    text = (guard.says_no.__doc__ or "").strip().splitlines()[0]
+    return text[0].lower() + text[1:].rstrip(".")
+
+
+def tests_of(guard: Guard) -> str:
+    """Return the tests that show a guard saying no; a guard without one is an error."""
+    found = [(START, len(ARMED.get(guard.name, []))), (ON, len(POWERED.get(guard.name, [])))]
+    shown = [f"`{name}[{guard.name}-0…{n - 1}]`" for name, n in found if n]
+    if not shown:
+        raise SystemExit(
+            f"The guard '{guard.name}' has no test; add a case to tests/control/guard_cases.py."
+        )
+    return ", ".join(shown)
+
+
+def hazards_page() -> str:
+    """Return the page of hazards."""
+    lines = [HAZARDS.format(disclaimer=DISCLAIMER)]
+    for hazard in Hazard:
+        lines += hazard_rows(hazard)
+    lines += [f"All tests named here are in `{TESTS}`.", ""]
+    return "\n".join(lines)
+
+
+STATES = """\
+<!-- Written by scripts/make_safety_pages.py from control/table.py; do not edit. -->
+# States of a treatment
+
+{disclaimer}
+
+The table that decides is `insonate.control.table.TABLE`; this page is written from it, and so are the
+buttons of a console (`legal_verbs`). What is not in it is refused with a sentence, and the state is
+unchanged. Power is on in *sonicating* alone; its stage (align, verify, treat) is remembered beside the
+state, and the guard *stage order* keeps treat from starting before the focus was confirmed and verified.
+
+## Five verbs that end something
+
+| verb | what happens to the power | what is kept | what goes on needs |
+|---|---|---|---|
+| hold | stays on to the end of this sonication | everything | a resume with a reason |
+| pause | off now | everything; new references are due | a resume with a reason |
+| stop | off now | the record, what was learned of the efficiency; the focus must be confirmed and verified again | an approval, then a resume with a reason |
+| abort | off now | the record | nothing: the treatment is over, out of order |
+| finish | must be off already | the record | nothing: the treatment is over, in order |
+
+"""
+
+
+def states_page() -> str:
+    """Return the page of states: a table with one row for each state, and the diagram as text."""
+    lines = [
+        STATES.format(disclaimer=DISCLAIMER),
+        "## What each state allows",
+        "",
+        "| state | the operator may ask for | the controller itself may bring about |",
+        "|---|---|---|",
+    ]
+    for state in State:
+        asks = ", ".join(f"{v} → {TABLE[state][v]}" for v in legal_verbs(state)) or "nothing"
+        causes = [c for c in Cause if c in TABLE[state]]
+        brings = ", ".join(f"{c} → {TABLE[state][c]}" for c in causes) or "nothing"
+        lines.append(f"| {state} | {asks} | {brings} |")
+    lines += [
+        "",
+        "## The diagram",
+        "",
+        "```{literalinclude} states.dot",
+        ":language: dot",
+        "```",
+        "",
+    ]
+    lines += ["Drawn from `states.dot` by any Graphviz: `dot -Tsvg states.dot`.", ""]
+    return "\n".join(lines)
+
+
+def diagram() -> str:
+    """Return the state diagram in Graphviz's language, one arrow for each pair of states."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for state, row in TABLE.items():
+        for trigger, after in row.items():
+            arrows.setdefault((state, after), []).append(str(trigger))
+    lines = ["digraph treatment {", "  rankdir=TB; node [shape=box, style=rounded];"]
+    lines.append(f'  "{State.SONICATING}" [style="rounded,filled", fillcolor="#f4c7c3"];')
+    for (before, after), triggers in arrows.items():
+        dashed = ", style=dashed" if all(t not in set(Verb) for t in triggers) else ""
+        lines.append(f'  "{before}" -> "{after}" [label="{"; ".join(triggers)}"{dashed}];')
+    return "\n".join([*lines, "}", ""])
+
+
+def pages() -> dict[Path, str]:
+    """Return every page with its text."""
+    return {
+        PAGES / "hazards.md": hazards_page(),
+        PAGES / "states.md": states_page(),
+        PAGES / "states.dot": diagram(),
+    }
+
+
+def main() -> None:
+    """Write the pages, or check them."""
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not what the code says; run this script.")
+        raise SystemExit(bool(stale))
+    PAGES.mkdir(exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

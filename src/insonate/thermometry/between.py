@@ -1,0 +1,395 @@
+"""Between frames: the temperature now instead of a frame ago, and the dose as an interval.
+
+A frame every few seconds shows means over seconds; a hot spot changes faster, and dose doubles with
+every kelvin. So the course between the frames is a model's, and the frames decide how much of it
+to believe. Heated by the power P(t), a place of the spot follows
+
+    θ(t) = q r(t),   T = T₀ + θ                                                     (1)
+
+with an unknown strength q (K/s per watt) and a response r of the bioheat equation to the power as
+it was really set. Which response is not known either: a bank of them is followed at once,
+
+    dr/dt = P − k r,  k = k₁ under power and k₂ without                              (2)
+    r(t) = ∫ P(s) g(t−s) ds,  g(τ) = e^{−ωτ} / [(1 + 2Dτ/w²) √(1 + 2Dτ/l²)]          (3)
+
+where (3) is the centre of a Gaussian source of widths w, w, l in a conducting, perfused medium
+(Pennes' equation solved with its Green's function; Carslaw & Jaeger, Conduction of Heat in Solids,
+2nd ed., §10.3). For each response q is estimated by a Kalman filter: a frame from a to b with
+standard deviation σ measures q times the mean of r over it,
+
+    z = q h + e,  h = ∫ₐᵇ r dt / (b − a),  var e = σ² + (ε q h)²                     (4)
+
+and the bank is weighed by how well each foretold the frames (Magill, IEEE Trans. Autom. Control
+10:434, 1965: multiple-model estimation). The dose of every response and a few quantiles of its q
+together give the interval.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import roots_hermitenorm
+
+from insonate.core import SettingsError
+from insonate.core.arrays import FloatArray, compiled, frozen
+from insonate.heat.dose import DoseVariant, cem43
+
+DIFFUSIVITY_M2_PER_S = 1.36e-7
+"""κ/(ρC) of brain: 0.51 / (1046 · 3630) (IT'IS tissue database)."""
+PERFUSION_PER_S = 9.3e-3
+"""w ρ_b C_b / (ρ C) of brain: 559 mL/min/kg (IT'IS tissue database), the mean of grey and white."""
+
+_PRIOR_STRENGTH = 1.0  # K/s per W: a hundred times any sonication's
+_DOSE_STEP_S = 0.2  # the course is straight between: 0.3 % of the dose at 4 s time constants
+_TABLE_STEP_S = 0.05
+_QUANTILES = 7
+
+
+@dataclass(frozen=True)
+class PowerPiece:
+    """Constant power from ``start_s`` to ``end_s``: ``power_w``."""
+
+    start_s: float
+    end_s: float
+    power_w: float
+
+    def __post_init__(self) -> None:
+        if not (self.end_s > self.start_s and 0 <= self.power_w < np.inf):
+            raise SettingsError(
+                f"Power of {self.power_w} W from {self.start_s} s to {self.end_s} s cannot be; a "
+                "piece ends after it begins and its power is not negative."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """The responses that are thought possible, and how likely each is beforehand.
+
+    Parameters
+    ----------
+    rates
+        Shape (m, 2), 1/s: k₁ and k₂ of equation (2).
+    widths
+        Shape (n, 2), m: w and l of equation (3).
+    log_prior
+        Shape (m + n,).
+    """
+
+    rates: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    log_prior: FloatArray
+
+
+def spot_bank(width_m: float = 1.2e-3, *, spread: float = 0.3) -> Bank:
+    """Return the responses of a focal spot.
+
+    Parameters
+    ----------
+    width_m
+        Standard deviation of the spot across the beam, m (its half-maximum width over 2.355); the
+        default is that of a hemispherical array at 650 kHz. Along the beam it is twice as long.
+    spread
+        Standard deviation of the logarithm of the rates about the width's own.
+
+    Raises
+    ------
+    SettingsError
+        When the width is not one of a focal spot.
+    """
+    if not (0.3e-3 <= width_m <= 10e-3 and 0.05 <= spread <= 1.5):
+        raise SettingsError(
+            f"A spot of standard deviation {width_m:g} m with a spread of {spread:g} is none; the "
+            "width lies between 0.3 and 10 mm, the spread between 0.05 and 1.5."
+        )
+    middle = DIFFUSIVITY_M2_PER_S * 2.25 / width_m**2 + PERFUSION_PER_S
+    steps, ratios = np.linspace(-2.4, 2.4, 11), np.linspace(-1.8, 1.8, 7)
+    pairs = list(product(steps, ratios))
+    rates = [
+        (middle * np.exp(spread * s), middle * np.exp(spread * s - 0.25 * r)) for s, r in pairs
+    ]
+    wide = np.exp(-0.5 * spread * steps)
+    prior = np.array([*(-0.5 * (s * s + r * r) for s, r in pairs), *(-0.5 * steps**2)])
+    # Each family is as likely as the other.
+    prior[: len(pairs)] -= np.log(np.exp(prior[: len(pairs)]).sum())
+    prior[len(pairs) :] -= np.log(np.exp(prior[len(pairs) :]).sum())
+    widths = np.stack([width_m * wide, 2 * width_m * wide], axis=1)
+    return Bank(frozen(rates, np.float64), frozen(widths), frozen(prior))
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What is believed of n places after some frames, for each of m responses.
+
+    Parameters
+    ----------
+    bank
+        The responses.
+    mean, variance
+        Shape (n, m): of the strength q, K/s per W.
+    log_weight
+        Shape (n, m): of the responses, not normalised.
+    model_error
+        ε of equation (4).
+    """
+
+    bank: Bank
+    mean: FloatArray
+    variance: FloatArray
+    log_weight: FloatArray
+    model_error: float = 0.02
+
+    @classmethod
+    def begin(cls, bank: Bank, places: int) -> "Course":
+        """Begin with nothing known but the bank."""
+        shape = (places, len(bank.log_prior))
+        return cls(
+            bank,
+            frozen(np.zeros(shape)),
+            frozen(np.full(shape, _PRIOR_STRENGTH**2)),
+            frozen(np.tile(bank.log_prior, (places, 1))),
+        )
+
+    @property
+    def weights(self) -> FloatArray:
+        """Shape (n, m): how likely each response is now; each row adds up to 1."""
+        weight = np.exp(self.log_weight - self.log_weight.max(axis=1, keepdims=True))
+        normalised: FloatArray = weight / weight.sum(axis=1, keepdims=True)
+        return normalised
+
+
+def observe_frame(
+    course: Course,
+    rise_k: ArrayLike,
+    sigma_k: ArrayLike,
+    window_s: tuple[float, float],
+    power: tuple[PowerPiece, ...],
+) -> Course:
+    """Learn from one frame: equation (4).
+
+    Parameters
+    ----------
+    course
+        What was believed before.
+    rise_k, sigma_k
+        Shape (n,): measured ΔT and its standard deviation, K; NaN where a voxel is masked.
+    window_s
+        When the frame began and ended, s.
+    power
+        The power so far, as it was really set.
+
+    Raises
+    ------
+    SettingsError
+        When the frame has no length or a standard deviation is not positive.
+    """
+    z, sigma = (np.atleast_1d(np.asarray(a, np.float64)) for a in (rise_k, sigma_k))
+    start, end = window_s
+    known = np.isfinite(z) & np.isfinite(sigma)
+    if not end > start or z.shape != (len(course.mean),) or (sigma[known] <= 0).any():
+        raise SettingsError(
+            f"A frame from {start:g} s to {end:g} s with {z.size} temperatures cannot be learned "
+            f"from; it must end after it begins and give {len(course.mean)} temperatures with "
+            "positive standard deviations."
+        )
+    times, _, area = responses(course.bank, power, (start, end))
+    at = np.searchsorted(times, (start, end))
+    h = (area[:, at[1]] - area[:, at[0]]) / (end - start)
+    # Before the first heated frame the strength is unknown: the measured rise stands for it.
+    likely = np.where(known, np.abs(z), 0.0)[:, None]
+    noise = np.where(known, sigma, 1.0)[:, None] ** 2 + (course.model_error * likely) ** 2
+    foretold = course.variance * h**2 + noise
+    gain = course.variance * h / foretold
+    surprise = np.where(known, z, 0.0)[:, None] - course.mean * h
+    weight = course.log_weight - 0.5 * (surprise**2 / foretold + np.log(foretold))
+    rows = known[:, None]
+    return replace(
+        course,
+        mean=frozen(np.where(rows, course.mean + gain * surprise, course.mean)),
+        variance=frozen(np.where(rows, course.variance * (1 - gain * h), course.variance)),
+        log_weight=frozen(np.where(rows, weight, course.log_weight)),
+    )
+
+
+def rise_at(
+    course: Course, power: tuple[PowerPiece, ...], time_s: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return the rise at any time, also one to come, and its standard deviation, both (n,), K."""
+    times, r, _ = responses(course.bank, power, (time_s,))
+    now = r[:, int(np.searchsorted(times, time_s))]
+    each, weight = course.mean * now, course.weights
+    mean = (weight * each).sum(axis=1)
+    spread = (weight * (each**2 + course.variance * now**2)).sum(axis=1) - mean**2
+    return mean, np.sqrt(np.maximum(spread, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class DoseInterval:
+    """The dose of n places as a credible interval.
+
+    Parameters
+    ----------
+    low, median, high
+        Shape (n,), CEM43, minutes.
+    credible
+        How much of the belief lies between low and high.
+    """
+
+    low: FloatArray
+    median: FloatArray
+    high: FloatArray
+    credible: float
+
+    @property
+    def middle(self) -> FloatArray:
+        """The midpoint of the interval, CEM43, shape (n,): of the logarithms, as dose doubles."""
+        middle: FloatArray = np.sqrt(self.low * self.high)
+        return middle
+
+
+def dose_interval(
+    course: Course,
+    power: tuple[PowerPiece, ...],
+    time_s: float,
+    *,
+    baseline_degc: float,
+    variant: DoseVariant | str = DoseVariant.SAPARETO,
+    credible: float = 0.9,
+) -> DoseInterval:
+    """Return the dose from the first power to ``time_s``.
+
+    Parameters
+    ----------
+    course
+        What is believed.
+    power
+        The power, as it was really set.
+    time_s
+        Until when, s.
+    baseline_degc
+        Temperature of the references, °C.
+    variant
+        Which rule of the dose.
+    credible
+        How much of the belief the interval holds, 0.5-0.99.
+
+    Raises
+    ------
+    SettingsError
+        When nothing was on before ``time_s``, or ``credible`` is not a share.
+    """
+    if not 0.5 <= credible <= 0.99 or not power or time_s <= power[0].start_s:
+        raise SettingsError(
+            f"A dose interval to {time_s:g} s holding {credible:g} of the belief cannot be made; "
+            "there must be power before, and the share lie between 0.5 and 0.99."
+        )
+    count = int(np.ceil((time_s - power[0].start_s) / _DOSE_STEP_S)) + 1
+    wanted = np.linspace(power[0].start_s, time_s, count)
+    times, r, _ = responses(course.bank, power, tuple(wanted))
+    ends = np.searchsorted(times, (wanted[0], time_s))
+    within = slice(int(ends[0]), int(ends[1]) + 1)
+    nodes, shares = roots_hermitenorm(_QUANTILES)
+    bounds = [0.5 - credible / 2, 0.5, 0.5 + credible / 2]
+    found = np.empty((3, len(course.mean)))
+    for place in range(len(course.mean)):
+        q = course.mean[place][:, None] + np.sqrt(course.variance[place])[:, None] * nodes
+        curves = baseline_degc + (q[..., None] * r[:, None, within]).reshape(
+            -1, r[0, within].size
+        )
+        dose = cem43(times[within], np.clip(curves.T, 0.0, 100.0), variant)
+        weight = (course.weights[place][:, None] * (shares / shares.sum())).ravel()
+        found[:, place] = _quantiles(dose, weight, bounds)
+    low, median, high = (frozen(row) for row in found)
+    return DoseInterval(low, median, high, credible)
+
+
+def _quantiles(values: FloatArray, weights: FloatArray, bounds: list[float]) -> FloatArray:
+    """Return quantiles of weighted values, on the logarithm between neighbours."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - 0.5 * weights[order]
+    logs = np.log(np.maximum(values[order], 1e-12))
+    quantiles: FloatArray = np.exp(np.interp(bounds, below, logs))
+    return quantiles
+
+
+def responses(
+    bank: Bank, power: tuple[PowerPiece, ...], times_s: tuple[float, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return r of every response, and its integral, at some times and where the power changes.
+
+    Parameters
+    ----------
+    bank
+        The m responses.
+    power
+        Pieces in order that do not overlap.
+    times_s
+        Times that are wanted.
+
+    Returns
+    -------
+    times, r, area
+        Shape (k,), (m, k) and (m, k): s, W s and W s².
+
+    Raises
+    ------
+    SettingsError
+        When the pieces overlap or run backwards.
+    """
+    if any(a.end_s > b.start_s + 1e-9 for a, b in pairwise(power)):
+        raise SettingsError("The pieces of a power overlap, or do not come in order.")
+    edges = [e for piece in power for e in (piece.start_s, piece.end_s)]
+    times = np.unique(np.array([*edges, *times_s], np.float64))
+    middles = 0.5 * (times[1:] + times[:-1])
+    watts = np.zeros(middles.size)
+    for piece in power:
+        watts[(middles > piece.start_s) & (middles < piece.end_s)] = piece.power_w
+    shape = (len(bank.log_prior), times.size)
+    r, area = np.zeros(shape), np.zeros(shape)
+    _rated(times, watts, bank.rates, r, area)
+    for row, (w, length) in enumerate(bank.widths, len(bank.rates)):
+        _conducted(times, watts, (w, length), r[row], area[row])
+    return times, r, area
+
+
+@compiled
+def _rated(
+    times: NDArray[np.float64],
+    watts: NDArray[np.float64],
+    rates: NDArray[np.float64],
+    r: NDArray[np.float64],
+    area: NDArray[np.float64],
+) -> None:
+    """Solve equation (2) exactly on each piece."""
+    for m in range(rates.shape[0]):
+        for n in range(watts.size):
+            k = rates[m, 0] if watts[n] > 0 else rates[m, 1]
+            step = times[n + 1] - times[n]
+            end = watts[n] / k + (r[m, n] - watts[n] / k) * np.exp(-k * step)
+            r[m, n + 1] = end
+            area[m, n + 1] = area[m, n] + (watts[n] * step - (end - r[m, n])) / k
+
+
+def _conducted(
+    times: FloatArray,
+    watts: FloatArray,
+    widths_m: tuple[float, float],
+    r: FloatArray,
+    area: FloatArray,
+) -> None:
+    """Superpose the step responses of equation (3) at every change of the power."""
+    longest = float(times[-1] - times[0]) + _TABLE_STEP_S
+    tau = np.arange(0.0, longest + _TABLE_STEP_S, _TABLE_STEP_S)
+    w, length = widths_m
+    g = np.exp(-PERFUSION_PER_S * tau) / (
+        (1 + 2 * DIFFUSIVITY_M2_PER_S * tau / w**2)
+        * np.sqrt(1 + 2 * DIFFUSIVITY_M2_PER_S * tau / length**2)
+    )
+    step = np.concatenate([[0.0], np.cumsum(0.5 * (g[1:] + g[:-1])) * _TABLE_STEP_S])
+    over = np.concatenate([[0.0], np.cumsum(0.5 * (step[1:] + step[:-1])) * _TABLE_STEP_S])
+    changes = np.diff(np.concatenate([[0.0], watts]))
+    for start, change in zip(times[:-1], changes, strict=True):
+        if change:
+            since = np.maximum(times - start, 0.0)
+            r += change * np.interp(since, tau, step)
+            area += change * np.interp(since, tau, over)
