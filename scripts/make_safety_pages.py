@@ -155,12 +155,89 @@ def diagram() -> str:
     return "\n".join([*lines, "}", ""])
 
 
+COURSE = (
+    State.PLANNED, State.POSITIONED, State.BASELINE, State.ARMED, State.SONICATING,
+    State.COOLING, State.REVIEW,
+)  # fmt: skip
+"""The usual course, drawn from top to bottom; all other states stand beside it."""
+WAYS_OUT = tuple(state for state in State if state not in COURSE)
+PLACE = {
+    **{state: (200, 50 + 90 * n) for n, state in enumerate(COURSE)},
+    **{state: (640, 95 + 160 * n) for n, state in enumerate(WAYS_OUT)},
+}
+
+
+def picture() -> str:
+    """Return the state diagram as SVG: the course with its triggers, ways out in grey."""
+    lines = [
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 660" role="img"'
+            ' font-family="sans-serif" font-size="13">'
+        ),
+        "<title>States of a treatment, drawn from the controller's table</title>",
+        (
+            '<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
+            'markerHeight="8" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#444"/></marker></defs>'
+        ),
+    ]
+    for state, row in TABLE.items():
+        for after in dict.fromkeys(row.values()):
+            named = "; ".join(str(t) for t, to in row.items() if to is after)
+            lines += arrow(state, after, named)
+    lines += [line for state in State for line in box(state)]
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def arrow(before: State, after: State, named: str) -> list[str]:
+    """Return an arrow: labelled within the course, thin and grey to and from the ways out."""
+    (x, y), (u, v) = PLACE[before], PLACE[after]
+    if before is after:
+        return []
+    if before in COURSE and after in COURSE:
+        if COURSE.index(after) == COURSE.index(before) + 1:
+            path, at = f"M{x},{y + 18} L{u},{v - 18}", (x + 8, (y + v) // 2 + 4)
+        else:
+            bend = x - 110 - 12 * abs(COURSE.index(after) - COURSE.index(before))
+            path = f"M{x - 60},{y} C{bend},{y} {bend},{v} {u - 60},{v}"
+            return [f'<path d="{path}" fill="none" stroke="#888" marker-end="url(#a)"/>']
+        label = f'<text x="{at[0]}" y="{at[1]}" fill="#444">{named}</text>'
+        return [f'<path d="{path}" stroke="#444" marker-end="url(#a)"/>', label]
+    side, other = (60, -60) if u > x else ((-60, 60) if u < x else (0, 0))
+    drop = (18, -18) if side == 0 and v > y else ((-18, 18) if side == 0 else (0, 0))
+    path = f"M{x + side},{y + drop[0]} L{u + other},{v + drop[1]}"
+    return [
+        (
+            f'<path d="{path}" fill="none" stroke="#bbb" marker-end="url(#a)">'
+            f"<title>{before} → {after}: {named}</title></path>"
+        )
+    ]
+
+
+def box(state: State) -> list[str]:
+    """Return a state; power is on in the red one alone."""
+    x, y = PLACE[state]
+    fill = "#f4c7c3" if state is State.SONICATING else "#eef3f6"
+    lines = [
+        (
+            f'<rect x="{x - 60}" y="{y - 18}" width="120" height="36" rx="8" fill="{fill}" '
+            'stroke="#444"/>'
+        ),
+        f'<text x="{x}" y="{y + 5}" text-anchor="middle">{state}</text>',
+    ]
+    if state in WAYS_OUT:
+        rows = ((before, row) for before, row in TABLE.items() if before is not state)
+        by = dict.fromkeys(str(t) for _, row in rows for t, to in row.items() if to is state)
+        lines.append(f'<text x="{x - 60}" y="{y + 36}" fill="#444">{", ".join(by)}</text>')
+    return lines
+
+
 def pages() -> dict[Path, str]:
     """Return every page with its text."""
     return {
         PAGES / "hazards.md": hazards_page(),
         PAGES / "states.md": states_page(),
         PAGES / "states.dot": diagram(),
+        PAGES / "states.svg": picture(),
     }
 
 

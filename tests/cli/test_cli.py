@@ -24,7 +24,7 @@ from insonate.verification.check import at_most
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-COMMANDS = ("plan", "rehearse", "replay", "report", "verify")
+COMMANDS = ("plan", "rehearse", "replay", "report", "scenarios", "verify")
 
 
 def insonate(*arguments):

@@ -46,3 +46,6 @@ def test_the_diagram_has_every_arrow(script):
     arrows = {(b, a) for b, row in script.TABLE.items() for a in row.values()}
     drawn = {line for line in script.diagram().splitlines() if "->" in line}
     assert len(drawn) == len(arrows)
+    picture = script.picture()
+    assert picture.count('<path d="M') - 1 == sum(b is not a for b, a in arrows)
+    assert all(f">{state}</text>" in picture for state in script.State)

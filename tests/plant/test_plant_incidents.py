@@ -164,7 +164,7 @@ def test_every_scenario_says_how_it_must_end():
 
 def test_the_bleed_differs_from_its_practice_of_2012_in_the_practice_alone():
     ours, theirs = SCENARIOS["bleed"], SCENARIOS["bleed-2012"]
-    same = {"name": "", "description": "", "expect": None, "practice": "designed"}
+    same = {"name": "same", "description": "", "expect": None, "practice": "designed"}
     assert replace(ours, **same) == replace(theirs, **same)
     assert (ours.practice, theirs.practice) == ("designed", "2012")
     assert (ours.expect.bleeds, theirs.expect.bleeds) == (False, True)
@@ -180,13 +180,19 @@ GOOD = 'name = "a"\ndescription = "b."\n'
     ("[[incidents]]\nwhat = 'elements die'\nsonication = 1\nafter_s = 1\ncount = 2000", "count"),
     ("[expect]\nsentence = 's'\noutcome = ['bliss']", "outcome"),
     ("practice = '1912'", "practice"), ("signal_to_noise = nan", "signal_to_noise"),
-    ("name = ", "not TOML"),
+    ("name = ", "not TOML"), ("pain_nrs = 11", "pain_nrs"),
 ])  # fmt: skip
 def test_unknown_fields_and_impossible_values_are_told_in_a_sentence(text, word):
     with pytest.raises(SettingsError, match="The scenario x") as told:
         read_scenario(GOOD + text, "x")
     assert word in str(told.value)
     assert str(told.value).endswith(".")
+
+
+def test_a_name_is_none_of_a_person_or_a_path():
+    for name in ("Jane Doe", "/data/jane", "", "a" * 65):
+        with pytest.raises(SettingsError, match="'name'"):
+            read_scenario(f'name = "{name}"\ndescription = "b."', "x")
 
 
 def test_all_faults_of_a_file_are_told_at_once():

@@ -78,7 +78,7 @@ class Scenario:
     Parameters
     ----------
     name, description
-        For lists and the record.
+        For lists and the record; the name is of small letters, digits and hyphens.
     practice
         "designed": the limits of the plan; "2012": no cavitation guard, no cap of 60 °C.
     registration_offset_m
@@ -128,7 +128,7 @@ class Scenario:
         What a trainee is scored against.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     description: str
     practice: Literal["designed", "2012"] = "designed"
     registration_offset_m: Point = (0.0, 0.0, 0.0)

@@ -213,7 +213,7 @@ def _open(
         case=case.source.name,
         simulated=True,
         disclaimer=DISCLAIMER,
-        scenario=settings.scenario,
+        scenario=scenario_named(settings.scenario).name,
         seed=settings.seed,
         versions=versions(),
         settings={
