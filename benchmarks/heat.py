@@ -99,7 +99,8 @@ def run_session(*, book: bool) -> None:
     start = initial_state(model, water_degc=WATER_DEGC)
     cooled = clock.lap()
     course = Course(model, start, book=book)
-    rows = [_sonicate(course, source, *sonication) for sonication in powers]
+    for sonication in powers:
+        print(_sonicate(course, source, *sonication), flush=True)
     end = course.state()
     session = clock.lap()
     gained = heat_flows(model, end).stored_j - heat_flows(model, start).stored_j
@@ -109,7 +110,7 @@ def run_session(*, book: bool) -> None:
     report = {
         "head": model.coarse_grid.shape,
         "fine": model.fine_grid.shape,
-        "sonications": len(rows),
+        "sonications": len(powers),
         "simulated_s": round(course.time_s, 1),
         "model_built_s": round(built, 1),
         "precool": cooled,
@@ -122,8 +123,6 @@ def run_session(*, book: bool) -> None:
         "skull_peak_degc": round(skull_max(model, end).peak_degc, 1),
         "scalp_peak_degc": round(scalp_max(model, end).peak_degc, 1),
     }
-    for row in rows:
-        print(row)
     print(json.dumps(report, indent=2))
 
 
