@@ -1,6 +1,6 @@
 """Make the convergence plots of ``docs/how-heat-is-computed.md`` with the code itself.
 
-    python scripts/make_heat_plots.py
+python scripts/make_heat_plots.py
 """
 
 from pathlib import Path
