@@ -131,7 +131,7 @@ def residuals(potential, shift, count=60):
         potential=potential,
         sources=(SourceBlock((0, 0, 0), values.astype(np.complex64)),),
         padding=padding,
-        squares=wavenumbers_squared(padding, 1.0),
+        squares=wavenumbers_squared(padding, 1.0, 6.0),
         work=work,
         transform=fft.transform("scipy", work, 1),
     )

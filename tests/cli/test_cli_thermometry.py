@@ -2,10 +2,13 @@
 
 import json
 import threading
+from contextlib import suppress
 
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from insonate.cli.main import app
@@ -104,6 +107,21 @@ def test_a_header_must_have_every_field():
         protocol_from(whole, {"echo_time_s": 20e-3})
     facts = {"matrix_x": 96.0, "matrix_y": 80.0}
     assert protocol_from({"preset": "clinical-3t"}, facts).matrix == (96, 80)
+
+
+NAMES = [*PROTOCOL.__dataclass_fields__, "preset", "other"]
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+    st.lists(st.integers(), max_size=3),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6))
+def test_any_header_is_a_protocol_or_one_error(changes):
+    whole = {f: getattr(PROTOCOL, f) for f in PROTOCOL.__dataclass_fields__}
+    with suppress(SettingsError):
+        assert protocol_from({**whole, **changes})
 
 
 def test_a_live_session_prints_lines_and_writes_maps_at_its_end(tmp_path, images):

@@ -16,6 +16,7 @@ from insonate.heat import (
     build_thermal_model,
     initial_state,
 )
+from insonate.heat.advance import Course
 from insonate.heat.ledger import NOTHING
 from insonate.heat.readout import focus_peak, heat_flows, scalp_max, skull_max, temperature_at
 from insonate.heat.scheme import Stepper, stage_count, stages
@@ -314,3 +315,31 @@ def test_a_state_of_another_model_is_refused(
         sonicate(model, other, source, 10.0, 1.0)
     with pytest.raises(GeometryError, match="different shapes"):
         replace(cooled, coarse_dose=cooled.coarse_dose[1:])
+
+
+def test_perfusion_ceases_where_tissue_has_coagulated(head, focus, source, cooled) -> None:
+    """Hotter, and energy is kept, when a threshold is set; nothing changes where none is reached."""
+    ends = []
+    for threshold in (np.inf, 240.0, 1e30):
+        options = ThermalOptions(fine_half_width_m=7e-3, perfusion_stops_cem43=threshold)
+        model = build_thermal_model(head, focus, options=options)
+        state = sonicate(model, sonicate(model, cooled, source, 600.0, 15.0), source, 0.0, 60.0)
+        gained = heat_flows(model, state).stored_j - heat_flows(model, cooled).stored_j
+        book = state.energy
+        assert book.absorbed_j - gained - book.carried_off_j == pytest.approx(0.0, abs=0.1)
+        ends.append(state)
+    assert (ends[1].fine_dose > 240).sum() > 20
+    assert ends[1].fine_degc.max() > ends[0].fine_degc.max() + 0.05
+    assert np.array_equal(ends[2].fine_degc, ends[0].fine_degc)
+
+
+def test_blood_that_has_ceased_stays_away(head, focus, source, cooled) -> None:
+    """A state carries the dose, so that a new course begins without blood there."""
+    options = ThermalOptions(fine_half_width_m=7e-3, perfusion_stops_cem43=100.0)
+    model = build_thermal_model(head, focus, options=options)
+    hot = sonicate(model, cooled, source, 600.0, 12.0)
+    assert (hot.fine_dose >= 100).any()
+    whole = Course(model, hot)
+    stepper = whole._simulation.fine
+    assert stepper.lattice.sink[hot.fine_dose >= 100].max() == 0
+    assert stepper.lattice.sink.max() == model.fine.sink.max()

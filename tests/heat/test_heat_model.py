@@ -100,7 +100,9 @@ def test_air_insulates_and_does_not_slow_the_steps() -> None:
     assert x[2].max() < 0.15 * brain.conductivity / 4e-6
     assert y[0, 1:-1].max() < 0.06 * brain.conductivity / 4e-6
     assert model.coarse.spectral_radius < 1.5 * 12 * brain.diffusivity / 4e-6
-    assert model.coarse.capacity[0].max() < 0.06 * brain.capacity
+    assert (
+        model.coarse.capacity[0].max() < 0.11 * brain.capacity
+    )  # by design a tenth of a tissue's
 
 
 def test_an_odd_image_is_continued_past_its_end() -> None:
@@ -169,3 +171,11 @@ def test_bad_options_are_refused(setting: dict[str, float]) -> None:
 def test_bad_water_is_refused(water: float) -> None:
     with pytest.raises(SettingsError, match="The water is at"):
         require_water(water)
+
+
+def test_a_step_beyond_what_is_stable_is_refused(head: HeadModel) -> None:
+    options = ThermalOptions(
+        fine_half_width_m=3e-3, fine_spacing_m=1.25e-4, cooling_step_s=600.0
+    )
+    with pytest.raises(SettingsError, match="A time step of 600 s is beyond what is stable"):
+        build_thermal_model(head, np.zeros(3), options=options)

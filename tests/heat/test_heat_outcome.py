@@ -13,6 +13,7 @@ from insonate.heat import (
     advance,
     predict_lesion,
 )
+from insonate.heat.advance import Span, carry_on
 from insonate.heat.prediction import (
     UnitResponse,
     WaitOptions,
@@ -23,6 +24,7 @@ from insonate.heat.prediction import (
 from insonate.heat.readout import (
     dose_at,
     focus_peak,
+    mean_temperature_at,
     off_target_max,
     scalp_max,
     skull_max,
@@ -220,9 +222,40 @@ def test_bad_plans_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match="more than 0 s"):
         unit_response(model, source, 0.0)
-    with pytest.raises(SettingsError, match="cannot be run"):
-        predict(model, cooled, source, Sonication(Stage.TREAT, 100.0, -1.0))
+    for duration in (-1.0, 61.0):
+        with pytest.raises(SettingsError, match="lasts 60 s at most"):
+            predict(model, cooled, source, Sonication(Stage.TREAT, 100.0, duration))
+    with pytest.raises(SettingsError, match="cannot be read every 0"):
+        predict(model, cooled, source, Sonication(Stage.TREAT, 100.0, 5.0), every_s=0.0)
     with pytest.raises(SettingsError, match="must be at least 0 W"):
         cooling_wait(model, cooled, response, -5.0, Limits())
     with pytest.raises(SettingsError, match="step must be positive"):
         WaitOptions(step_s=0.0)
+
+
+def test_a_session_that_broke_off_goes_on_from_its_events(
+    model: ThermalModel, source: HeatSource, cooled: ThermalState
+) -> None:
+    spans = [Span(300.0, 6.0, 15.0), Span(0.0, 60.0, 15.0), Span(400.0, 5.0, 16.0)]
+    whole = carry_on(model, cooled, source, [*spans, Span(0.0, 30.0, 16.0)])
+    broken_off = carry_on(model, cooled, source, spans)
+    again = carry_on(model, broken_off, source, [Span(0.0, 30.0, 16.0)])
+    assert again.time_s == whole.time_s == pytest.approx(101.0)
+    assert np.abs(again.fine_degc - whole.fine_degc).max() < 1e-4
+    assert again.fine_dose.max() == pytest.approx(whole.fine_dose.max(), rel=1e-5)
+    assert again.energy.absorbed_j == pytest.approx(whole.energy.absorbed_j, rel=1e-9)
+
+
+def test_a_slice_shows_the_mean_of_its_frame(
+    model: ThermalModel, hot: ThermalState, cooled: ThermalState, focus
+) -> None:
+    """An oblique slice through the focus, a quarter of whose frame saw the head hot."""
+    u, v = np.array([0.8, 0.6, 0.0]) * 1e-3, np.array([-0.36, 0.48, 0.8]) * 1e-3
+    i, j = np.meshgrid(np.arange(-4, 5), np.arange(-4, 5), indexing="ij")
+    points = focus + i[..., None] * u + j[..., None] * v
+    mean = mean_temperature_at(model, [(cooled, 3.0), (hot, 1.0)], points)
+    ends = [temperature_at(model, state, points) for state in (cooled, hot)]
+    assert np.allclose(mean, 0.75 * ends[0] + 0.25 * ends[1])
+    assert mean.shape == (9, 9)
+    with pytest.raises(SettingsError, match="longer than 0 s"):
+        mean_temperature_at(model, [(hot, 0.0)], points)

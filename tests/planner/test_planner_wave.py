@@ -110,6 +110,15 @@ def test_a_plan_by_waves_compares_the_corrections():
     assert {a[0] for a in told} >= {"From the target to the elements"}
 
 
+def test_the_one_way_engine_sets_phases_too():
+    target = Target("here", POINT, Frame.CT, 0.0, "test")
+    options = PlanOptions(tilt_rad=0.0, field_half_width_m=5e-3, engine="has")
+    plan = plan_treatment(HEAD, target, ARRAY, options=options)
+    assert [c.correction for c in plan.corrections] == ["none", "ray", "has"]
+    assert plan.corrections[0].focus.target_pa <= plan.corrections[2].focus.target_pa
+    assert np.linalg.norm(plan.focus_offset_m) < 0.5e-3
+
+
 def test_what_does_not_converge_is_no_plan(setting, found):
     (elements, rays), (medium, _) = setting, found
     hasty = replace(OPTIONS, solver=replace(OPTIONS.solver, max_iterations=8))

@@ -37,7 +37,7 @@ Engine = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="What sets the phases: ray (seconds), born (waves; minutes at 650 kHz), none.",
+        help="What sets the phases: ray, has (waves, one way; seconds), born (waves; minutes), none.",
     ),
 ]
 AbsorbedShare = Annotated[

@@ -1,5 +1,7 @@
 """Heat in time: from one thermal state to the next."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -57,6 +59,42 @@ def advance(
         return state
     course = Course(model, state)
     course.run(source, power_w=power_w, duration_s=duration_s, water_degc=water_degc)
+    return course.state()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a session with constant power (W) and water (°C), and its duration (s)."""
+
+    power_w: float
+    duration_s: float
+    water_degc: float
+
+
+def carry_on(
+    model: ThermalModel, state: ThermalState, source: HeatSource, spans: Iterable[Span]
+) -> ThermalState:
+    """Carry a state through what happened: a session that broke off goes on from its events.
+
+    Parameters
+    ----------
+    model, state, source
+        The head, how warm it was, its heat for each watt.
+    spans
+        What happened since, in order.
+
+    Returns
+    -------
+    ThermalState
+    """
+    course = Course(model, state)
+    for span in spans:
+        course.run(
+            source,
+            power_w=span.power_w,
+            duration_s=span.duration_s,
+            water_degc=span.water_degc,
+        )
     return course.state()
 
 
@@ -126,6 +164,8 @@ class Course:
         self._conditions = (state.power_w, state.water_degc)
         self._steps = state.step_s
         self._source: HeatSource | None = None
+        for stepper, (dose, _) in self._levels():
+            self._stop_blood(stepper, dose)
 
     def run(
         self,
@@ -178,6 +218,22 @@ class Course:
         dose, peak = self._coarse if stepper is self._simulation.coarse else self._fine
         ends = (before, stepper.rise)
         accumulate(dose, peak, ends, (step, BODY_TEMPERATURE_DEGC), self._rule, lattice.rows)
+        self._stop_blood(stepper, dose)
+
+    def _levels(self) -> Iterator[tuple[Stepper, tuple[Field, Field]]]:
+        """Yield both grids in motion, each with its dose and peak."""
+        yield self._simulation.coarse, self._coarse
+        if self._simulation.fine is not None:
+            yield self._simulation.fine, self._fine
+
+    def _stop_blood(self, stepper: Stepper, dose: Field) -> None:
+        """Let perfusion cease where the dose has reached the threshold, if there is one."""
+        threshold = self.model.options.perfusion_stops_cem43
+        if not isfinite(threshold):
+            return
+        stopped = (dose >= threshold) & (stepper.lattice.sink > 0)
+        if stopped.any():
+            self._simulation.stop_blood(stepper, stopped)
 
 
 def pacers_for(

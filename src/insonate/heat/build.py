@@ -13,6 +13,7 @@ from insonate.head.model import HeadModel
 from insonate.heat.lattice import Lattice, Material, Surroundings, build_lattice
 from insonate.heat.model import Cells, ThermalModel
 from insonate.heat.options import ThermalOptions
+from insonate.heat.scheme import require_stable
 from insonate.heat.voxels import block_mean, split_voxels, voxels_in
 
 AIR_DIFFUSIVITY = 0.7e-7
@@ -76,7 +77,7 @@ def build_thermal_model(
     GeometryError
         When the focus or the fine grid leaves the head's grid.
     SettingsError
-        When a property is missing, negative or NaN.
+        When a property is missing, negative or NaN, or the longest time step cannot be taken.
     """
     settings = options or ThermalOptions()
     focus = np.asarray(focus_m, dtype=np.float64)
@@ -84,6 +85,8 @@ def build_thermal_model(
     layout = _layout(head, focus, settings)
     coarse, shares = _coarse(head, layout, settings)
     fine, labels = _fine(head, layout, settings)
+    for lattice in (fine, coarse):
+        require_stable(settings.cooling_step_s, lattice)
     corner = layout.low - layout.start
     ratio = layout.block * layout.split
     return ThermalModel(

@@ -169,6 +169,16 @@ def with_exchange(lattice: Lattice, exchange: float) -> Lattice:
     return replace(lattice, conductance=(x, y, z), exchange=exchange, spectral_radius=radius)
 
 
+def without_blood(lattice: Lattice, stopped: NDArray[np.bool_]) -> Lattice:
+    """Return the same cells with no perfusion where ``stopped``."""
+    sink = np.where(stopped, np.float32(0.0), lattice.sink)
+    begin, end = lattice.rows[..., 1:2], lattice.rows[..., 2:3]
+    along = np.arange(stopped.shape[2])
+    alike = (along >= begin) & (along < end) & ~stopped
+    rows = _rows(~lattice.held, alike)
+    return replace(lattice, sink=frozen(sink), rows=frozen(rows))
+
+
 def _wet_faces(
     held: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -1,6 +1,7 @@
 """The settings of the thermal model, each with its source."""
 
 from dataclasses import dataclass
+from math import inf
 
 from insonate.core import SettingsError
 from insonate.core.units import BODY_TEMPERATURE_DEGC
@@ -37,6 +38,10 @@ class ThermalOptions:
         Estimated error that one step may make in any cell.
     dose_variant
         Which rule of CEM43 is accumulated.
+    perfusion_stops_cem43
+        Dose from which blood no longer flows in a cell, and never again; infinite where it always
+        does (the default). Models of ablation let perfusion cease where tissue coagulates (Schutt
+        & Haemmerich, Med. Phys. 35:3462, 2008); 240 CEM43 is the classical threshold for that.
 
     Raises
     ------
@@ -55,6 +60,7 @@ class ThermalOptions:
     step_tolerance_k: float = 0.02
     error_tolerance_k: float = 0.02
     dose_variant: DoseVariant = DoseVariant.SAPARETO
+    perfusion_stops_cem43: float = inf
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_variant", DoseVariant(self.dose_variant))
@@ -68,6 +74,7 @@ class ThermalOptions:
             ("cooling_step_s", self.first_step_s, 600.0),
             ("step_tolerance_k", 1e-6, 10.0),
             ("error_tolerance_k", 1e-6, 10.0),
+            ("perfusion_stops_cem43", 1.0, inf),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

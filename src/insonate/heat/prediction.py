@@ -23,6 +23,9 @@ from insonate.plan.model import Limits, Sonication
 FOCUS_RADIUS_M = 3e-3
 """m: how far from the planned focus its hottest point is looked for."""
 
+LONGEST_SONICATION_S = 60.0
+"""s: clinical sonications last 10-40 s; a prescription allows 1-60 s."""
+
 _PROBE_W = 300.0  # W: a clinical power; steps are then chosen as in a real sonication
 _TAIL_S = (1.0, 3.0, 6.0, 10.0, 20.0, 30.0)  # s after power off: the scalp warms from the bone
 
@@ -91,10 +94,7 @@ def unit_response(model: ThermalModel, source: HeatSource, duration_s: float) ->
     SettingsError
         When the duration is not positive.
     """
-    if not duration_s > 0:
-        raise SettingsError(
-            f"The duration is {duration_s} s; a sonication needs more than 0 s."
-        )
+    _require_duration(duration_s)
     course = Course(model, _at_body_temperature(model))
     times = [0.0, *(duration_s * part for part in (0.25, 0.5, 0.75, 1.0))]
     times += [duration_s + tail for tail in _TAIL_S]
@@ -176,10 +176,10 @@ def predict(
     SettingsError
         When the times are not positive or the power is negative.
     """
-    if not (every_s > 0 and sonication.duration_s > 0):
+    _require_duration(sonication.duration_s)
+    if not every_s > 0:
         raise SettingsError(
-            f"A sonication of {sonication.duration_s} s read every {every_s} s cannot be run; "
-            "both times must be positive."
+            f"A sonication cannot be read every {every_s} s; the time must be positive."
         )
     count = max(1, round(sonication.duration_s / every_s))
     times = np.linspace(0.0, sonication.duration_s, count + 1)
@@ -315,6 +315,14 @@ def _after_wait(
     verdict = " and ".join(faults) if faults else "skull and scalp stay within their limits"
     sentence = f"After a wait of {wait:.0f} s {verdict}."
     return CoolingWait(wait, not faults, skull, scalp, skull_dose, scalp_dose, sentence)
+
+
+def _require_duration(duration_s: float) -> None:
+    if not 0 < duration_s <= LONGEST_SONICATION_S:
+        raise SettingsError(
+            f"The duration is {duration_s} s; a sonication needs more than 0 s and lasts "
+            f"{LONGEST_SONICATION_S:g} s at most."
+        )
 
 
 def _readings(model: ThermalModel, state: ThermalState) -> tuple[Extremes, Extremes, Extremes]:

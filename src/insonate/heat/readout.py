@@ -1,5 +1,6 @@
 """What is read from a thermal state: maxima per tissue, and values at points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,6 +160,38 @@ def temperature_at(
         Shape (...), °C; beyond the coarse grid that of the water.
     """
     return _at(model, (state.fine_degc, state.coarse_degc), points_m, state.water_degc)
+
+
+def mean_temperature_at(
+    model: ThermalModel, frame: Sequence[tuple[ThermalState, float]], points_m: ArrayLike
+) -> NDArray[np.float64]:
+    """Average the temperature at points over a frame: what a slice shows that takes a while.
+
+    Parameters
+    ----------
+    model
+        The head.
+    frame
+        States within the frame, each with the time (s) that it stands for.
+    points_m
+        Shape (..., 3), m, CT frame: of any slice, oblique ones too.
+
+    Returns
+    -------
+    NDArray
+        Shape (...), °C.
+
+    Raises
+    ------
+    SettingsError
+        When the frame holds no time.
+    """
+    total = sum(weight for _, weight in frame)
+    if not total > 0:
+        raise SettingsError("A frame must last longer than 0 s to have a mean temperature.")
+    parts = [temperature_at(model, state, points_m) * (w / total) for state, w in frame]
+    mean: NDArray[np.float64] = np.sum(parts, axis=0)
+    return mean
 
 
 def dose_at(

@@ -22,6 +22,7 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from insonate.core import SettingsError
 from insonate.heat.kernels import Rows, apply_stage, first_stage, step_errors
 from insonate.heat.lattice import Field, Lattice
 
@@ -42,6 +43,27 @@ class Stage:
     rate: float
     start_rate: float
     time: float
+
+
+MOST_STAGES = 201
+"""More would lose more than a thousandth of a kelvin to rounding in single precision."""
+
+
+def require_stable(step_s: float, lattice: Lattice) -> None:
+    """Raise unless a step can be taken stably.
+
+    Raises
+    ------
+    SettingsError
+        When it would need more than ``MOST_STAGES`` stages.
+    """
+    if stage_count(step_s * lattice.spectral_radius) > MOST_STAGES:
+        longest = (MOST_STAGES**2 + MOST_STAGES - 2) / 2 / lattice.spectral_radius
+        raise SettingsError(
+            f"A time step of {step_s:g} s is beyond what is stable on cells of "
+            f"{1e3 * float(lattice.grid.spacing_m.min()):g} mm: allowed are {longest:.0f} s. Choose a "
+            "shorter cooling_step_s or larger cells."
+        )
 
 
 def stage_count(step: float) -> int:

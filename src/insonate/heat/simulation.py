@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from insonate.core import GeometryError
 from insonate.core.units import BODY_TEMPERATURE_DEGC
 from insonate.heat.kernels import Rows, restrict
-from insonate.heat.lattice import Field, Lattice
+from insonate.heat.lattice import Field, Lattice, without_blood
 from insonate.heat.ledger import NOTHING, Energy, Losses
 from insonate.heat.model import HeatSource, ThermalModel
 from insonate.heat.options import ThermalOptions
@@ -142,16 +142,15 @@ class Simulation:
         inner = _inner_rows(model.fine.rows, model.ratio)
         around = self._skip + np.array([-1, 1] * 3) * int(self.fine is not None)
         self._judged = ((model.coarse.rows, around), (inner, NOTHING))
-        self._losses = (Losses(model.coarse, self._skip), Losses(model.fine))
+        self._losses = [Losses(model.coarse, self._skip), Losses(model.fine)]
         self._exchanged: tuple[Register, ...] = ()
         if self.fine is not None:
             self._exchanged = (Register(flow_into(model.coarse, model.region)),)
-        coarse, fine = self._losses
         self._lost: tuple[tuple[Register, ...], tuple[Register, ...]] = ((), ())
         if book:
             self._lost = (
-                (Register(lambda field: coarse.flows(field, self._water)),),
-                (Register(lambda field: fine.flows(field, self._water)),),
+                (Register(lambda field: self._losses[0].flows(field, self._water)),),
+                (Register(lambda field: self._losses[1].flows(field, self._water)),),
             )
         self._inflow = Inflow(model.fine, model.coarse, model.ratio)
         self._absorbed_w = 0.0
@@ -180,6 +179,13 @@ class Simulation:
         for stepper in (self.coarse, self.fine):
             if stepper is not None:
                 stepper.hold(self._water)
+
+    def stop_blood(self, stepper: Stepper, stopped: NDArray[np.bool_]) -> None:
+        """Let perfusion cease in cells of one grid, from the next step on."""
+        stepper.lattice = without_blood(stepper.lattice, stopped)
+        level = int(stepper is self.fine)
+        skip = NOTHING if level else self._skip
+        self._losses[level] = Losses(stepper.lattice, skip)
 
     def run(
         self,

@@ -37,6 +37,7 @@ from insonate.planner.sdr import LOW_SDR, SkullDensityRatios, skull_density_rati
 from insonate.planner.wave import (
     WaveArrival,
     WaveOptions,
+    one_way_arrival,
     renamed,
     require_engine,
     solve_treatment,
@@ -59,7 +60,7 @@ class PlanOptions:
     tilt_rad
         Of the array (see ``place``), or None to look for one.
     engine
-        What sets the phases: "ray"; "born", waves; "none", as if everything were water.
+        What sets the phases: "ray"; "has", waves one way; "born", waves; "none", as in water.
     elements, regions, rays, wave
         Options of the parts.
     field_spacing_m, field_half_width_m
@@ -301,6 +302,8 @@ def _sound(
     )
     none = corrected_drive(array, rays, states, correction="none")
     by_ray = corrected_drive(array, rays, states)
+    if options.engine == "has":
+        return _one_way(head, subject, {"none": none, "ray": by_ray}, progress)
     if options.engine != "born":
         drive = none if options.engine == "none" else by_ray
         judged = _judged({"none": none, "ray": by_ray}, elements, rays)
@@ -321,6 +324,17 @@ def _sound(
     solved = judged_by_field("born", whole, head, rays.focus)
     near = cropped(whole, rays.focus, options.field_half_width_m)
     return _Sound(arriving, wave, drive, near, (*judged, solved))
+
+
+def _one_way(
+    head: HeadModel, subject: _Subject, others: dict[str, Drive], progress: Progress
+) -> _Sound:
+    tell = renamed(progress, "From the target to the elements")
+    wave = one_way_arrival(head, subject.elements, subject.rays, progress=tell)
+    arriving = wave.arriving(subject.rays)
+    drive = corrected_drive(subject.array, arriving, subject.states)
+    judged = _judged({**others, "has": drive}, subject.elements, arriving)
+    return _Sound(arriving, wave, drive, None, judged)
 
 
 def _judged(

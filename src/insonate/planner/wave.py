@@ -28,12 +28,15 @@ from insonate.field.born import (
     solve_born,
 )
 from insonate.field.born.options import Progress, silent
+from insonate.field.has import has_transfer, head_shells
+from insonate.field.has.transfer import ERROR as HAS_ERROR
 from insonate.head import HeadModel
 
-ENGINES = ("ray", "born", "none")
+ENGINES = ("ray", "has", "born", "none")
 """What may set the phases."""
-BELOW_TARGET_M = 15e-3
-"""How far the computed box reaches below the target: the spot, and what is behind it."""
+ZONES_BELOW = 2.5
+"""How far the computed box reaches below the target, in Fresnel zones √(λ d₁d₂/(d₁+d₂)) of a wave to
+the rim, which leaves the box half-way: less cuts into what reaches the lowest elements."""
 WATER_CELLS = 12
 """Cells of water between head and box: the shell of the incident field lies there."""
 LEAST_WATER_CELLS = 4
@@ -130,7 +133,9 @@ def wave_grid(
         When there is no head above the target.
     """
     spacing = WATER_SOUND_SPEED / head.frequency_hz / points_per_wavelength
-    first, last = _head_above(head, target_m[2] - BELOW_TARGET_M)
+    rim = float(np.linalg.norm(elements.centres - target_m, axis=1).mean())
+    below = ZONES_BELOW * np.sqrt(WATER_SOUND_SPEED / head.frequency_hz * rim / 4)
+    first, last = _head_above(head, target_m[2] - below)
     boxes = [
         _box(first, last, cells, spacing)
         for cells in range(WATER_CELLS, LEAST_WATER_CELLS - 1, -2)
@@ -219,14 +224,53 @@ def wave_arrival(
     _require_converged(solved)
     index = tuple(np.round(medium.grid.indices_of(target)).astype(int))
     density = float(medium.root_density[index]) ** 2
-    by_ray = rays.transmission * _in_water(elements, rays)
     far = ~beside(medium.grid, elements)
     parts = (elements.centres[far], elements.normals[far], elements.areas[far])
-    transfer = by_ray.copy()
+    transfer = rays.transmission * _in_water(elements, rays)
     transfer[far] = element_transfer(solved, (1.0, density), parts)
-    factor = np.divide(transfer, by_ray, out=np.zeros_like(transfer), where=by_ray != 0)
     told = {**solved.provenance, "elements that keep their rays": str(int((~far).sum()))}
+    factor = _over_rays(transfer, elements, rays)
     return WaveArrival(transfer, factor, solved.convergence, solved.error_estimate, told)
+
+
+def one_way_arrival(
+    head: HeadModel, elements: PlacedArray, rays: Rays, *, progress: Progress = silent
+) -> WaveArrival:
+    """March once from the target to every element with the one-way engine.
+
+    Parameters
+    ----------
+    head
+        The maps at the frequency of the treatment.
+    elements, rays
+        Placed array, and the rays to the target.
+    progress
+        Told while it runs.
+
+    Raises
+    ------
+    GeometryError
+        When an element lies inside the shells round the head.
+    """
+    transfer = has_transfer(
+        head_shells(head, elements, target_m=rays.focus), elements, progress=progress
+    )
+    done = Convergence(
+        converged=True,
+        iterations=1,
+        residual=0.0,
+        sentence="Marched through the head once: nothing to converge.",
+    )
+    factor = _over_rays(transfer, elements, rays)
+    return WaveArrival(transfer, factor, done, HAS_ERROR, {"engine": "one way"})
+
+
+def _over_rays(
+    transfer: NDArray[np.complex128], elements: PlacedArray, rays: Rays
+) -> NDArray[np.complex128]:
+    """Return a transfer over that of the rays; 0 where no ray arrives."""
+    by_ray = rays.transmission * _in_water(elements, rays)
+    return np.divide(transfer, by_ray, out=np.zeros_like(transfer), where=by_ray != 0)
 
 
 def _in_water(elements: PlacedArray, rays: Rays) -> NDArray[np.complex128]:

@@ -151,6 +151,9 @@ class VirtualScanner:
     ) -> None:
         """Take the references of a sonication, in the plane that is its turn."""
         self._tuned_s = state.time_s
+        # The plan's masks are laid on the head where the localiser of this series finds it.
+        first_s = state.time_s - REFERENCES * self.protocol.frame_time_s
+        self._walked_s, self._place = first_s, np.zeros(3)
         part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)], model)
         at_rest = self._temperature(part, model, state)
         zero = np.zeros_like(at_rest)
@@ -269,7 +272,7 @@ class VirtualScanner:
         return np.array([drift_ppm + breath, 0.0, 0.0, edge, 0.0, edge])
 
     def _wandered(self, time_s: float) -> HeadMotion:
-        """Return where the head is: at rest when the references began, then a random walk."""
+        """Return where the head is: where the localiser found it, then a random walk."""
         step_s = max(time_s - self._walked_s, 0.0)
         self._walked_s = max(time_s, self._walked_s)
         size = np.sqrt(step_s / 60.0) * np.array(

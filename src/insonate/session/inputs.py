@@ -58,7 +58,7 @@ class PlanSettings:
     element_count
         Elements of the hemispherical array.
     engine
-        What sets the phases: "ray", "born" or "none".
+        What sets the phases: "ray", "has", "born" or "none".
     heat
         Grids and surroundings of the thermal model.
 

@@ -31,7 +31,7 @@ def protocol_from(
     """
     given: dict[str, Any] = dict(document)
     preset = given.pop("preset", None)
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and preset not in list(PRESETS):
         raise SettingsError(
             f"There is no preset '{preset}'; choose one of {', '.join(PRESETS)}."
         )
@@ -42,13 +42,20 @@ def protocol_from(
     faults = [f"There is no field '{n}' in a header." for n in given if n not in names]
     faults += [_absence(n) for n in names if n not in merged]
     faults += [
-        f"The header says {n} = {given[n]}, the images {known[n]:g}."
+        f"The header says {n} = {given[n]}, the images {known[n]}."
         for n in known
-        if n in given and n != "matrix" and abs(given[n] - known[n]) > 0.02 * abs(known[n])
+        if n in given and _differs(given[n], known[n])
     ]
     if faults:
         raise SettingsError(" ".join(faults))
     return Protocol(**{name: _typed(name, merged[name]) for name in names})
+
+
+def _differs(given: Any, known: Any) -> bool:
+    """Return whether two values contradict; vendors round, and what is no number is said later."""
+    if isinstance(known, tuple):
+        return isinstance(given, list | tuple) and list(given) != list(known)
+    return isinstance(given, int | float) and abs(given - known) > 0.02 * abs(known)
 
 
 def _seen(facts: Mapping[str, float]) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def _typed(name: str, value: Any) -> Any:
             nx, ny = (int(n) for n in value)
             return nx, ny
         return int(value) if name in _WHOLE else float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SettingsError(
             f"The header's {name} is {value!r}; it must be a number."
         ) from error

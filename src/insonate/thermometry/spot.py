@@ -56,7 +56,8 @@ def off_resonance_map(
     Parameters
     ----------
     early, late
-        Shape (nx, ny), complex: the same slice with two echo times.
+        Shape (nx, ny), with several coils (coils, nx, ny), complex: the same slice with two echo
+        times.
     protocols
         Their headers; they differ in the echo time alone.
 
@@ -74,7 +75,10 @@ def off_resonance_map(
         )
     S1 = complex_image(early, first, "The early echo")
     S2 = complex_image(late, second, "The late echo")
-    offset: NDArray[np.float32] = (np.angle(S2 * S1.conj()) / step).astype(np.float32)
+    product = S2 * S1.conj()
+    if product.ndim == 3:  # the coils' own phases fall out before the angle is taken
+        product = product.sum(axis=0)
+    offset: NDArray[np.float32] = (np.angle(product) / step).astype(np.float32)
     return offset
 
 

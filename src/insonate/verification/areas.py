@@ -15,6 +15,7 @@ from insonate.verification import (
     head,
     heat,
     images,
+    itrusst_masks,
     partial_volume,
     record,
     report,
@@ -34,6 +35,12 @@ def _sound() -> Iterator[Check]:
     yield from has.checks()
     yield from exposure.checks()
     yield from solid_slab.checks()
+
+
+def _slow_sound() -> Iterator[Check]:
+    """Yield the whole benchmarks of the wave engine."""
+    yield from born.slow_checks()
+    yield from itrusst_masks.checks()
 
 
 def _eye() -> Iterator[Check]:

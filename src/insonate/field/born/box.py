@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from insonate.core import SettingsError
 from insonate.core.units import TWO_PI
 from insonate.field.born.kernels import fill_potential
-from insonate.field.born.medium import Medium
+from insonate.field.born.medium import Medium, laplacian_symbol
 from insonate.field.born.options import Absorber
 
 BYTES_PER_CELL = 26
@@ -108,10 +108,13 @@ def fill_box(medium: Medium, padding: Padding, absorber: Absorber) -> NDArray[np
 
 
 def wavenumbers_squared(
-    padding: Padding, spacing: float
+    padding: Padding, spacing: float, points_per_wavelength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return k² along each axis, float32, 1/m²."""
+    """Return -∇² along each axis in wavenumbers, float32, 1/m²; see ``laplacian_symbol``."""
     x, y, z = (
-        ((TWO_PI * np.fft.fftfreq(n, spacing)) ** 2).astype(np.float32) for n in padding.shape
+        laplacian_symbol(
+            TWO_PI * np.fft.fftfreq(n, spacing), spacing, points_per_wavelength
+        ).astype(np.float32)
+        for n in padding.shape
     )
     return x, y, z

@@ -65,7 +65,7 @@ def _on_cpu(
         potential=fill_box(medium, padding, options.absorber),
         sources=blocks,
         padding=padding,
-        squares=wavenumbers_squared(padding, medium.spacing),
+        squares=wavenumbers_squared(padding, medium.spacing, medium.points_per_wavelength),
         work=work,
         transform=fft.transform(library, work, threads),
     )
@@ -82,7 +82,7 @@ def _on_gpu(
     problem = device.upload(
         backend,
         fill_box(medium, padding, options.absorber),
-        wavenumbers_squared(padding, medium.spacing),
+        wavenumbers_squared(padding, medium.spacing, medium.points_per_wavelength),
         blocks,
         padding,
     )

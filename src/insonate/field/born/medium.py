@@ -15,6 +15,12 @@ LOWEST_HZ, HIGHEST_HZ = 1e3, 1e8
 """Far round all of focused ultrasound (0.2 to 10 MHz); beyond, float32 maps lose their digits."""
 FEWEST_POINTS_PER_WAVELENGTH = 4.0
 """Below this the spectrum of the field itself does not fit under the grid's Nyquist."""
+PASS, STOP = 0.8, 1.02
+"""Where the low-pass of materials begins and ends, over its cut-off (decision 0013)."""
+EXCESS = 0.058
+"""b/(kw)⁴ of ``interface_excess``; fitted at 6 points per wavelength, holds from 4 to 12 (0013)."""
+STIFFNESS, STIFF_FROM = 1.5, 0.4
+"""What is added to -∇² at Nyquist, over Nyquist squared, and from which part of it (0013)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +169,51 @@ def density_cutoff(points_per_wavelength: float) -> float:
 
 
 def roll_off(wavenumber_over_cutoff: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the low-pass window: 1 up to 0.8 of the cut-off, raised cosine to 0 at 1."""
-    a = np.abs(wavenumber_over_cutoff)
-    slope = 0.5 * (1 + np.cos(np.pi * (np.clip(a, 0.8, 1.0) - 0.8) / 0.2))
-    window: NDArray[np.float64] = np.where(a < 0.8, 1.0, slope)
+    """Return the low-pass window: 1 up to 0.8 of the cut-off, raised cosine to 0 at 1.02."""
+    a, width = np.abs(wavenumber_over_cutoff), STOP - PASS
+    slope = 0.5 * (1 + np.cos(np.pi * (np.clip(a, PASS, STOP) - PASS) / width))
+    window: NDArray[np.float64] = np.where(a < PASS, 1.0, slope)
     return window
+
+
+def interface_excess(width_m: float, frequency_hz: float, slowest: float) -> float:
+    """Return b of the term b|∇ln ρ|² that makes a band-limited interface act like a sharp one.
+
+    Filtered materials have the mean and every moment of the sharp ones, so that what passes an
+    interface is right to the second order in k·width. The third order, ∫∫∫ρκρ, is not a mean: it
+    makes the interface of width w heavier by (kw)³, and ∫b|∇ln ρ|² ∝ b/w takes that away
+    with b = ``EXCESS`` (kw)⁴ (decision 0013).
+
+    Parameters
+    ----------
+    width_m
+        Spacing over cut-off: what the filter's width is proportional to.
+    frequency_hz, slowest
+        The wave, and the sound speed (m/s) of the slowest material.
+    """
+    return float(EXCESS * (TWO_PI * frequency_hz * width_m / slowest) ** 4)
+
+
+def laplacian_symbol(
+    wavenumber: NDArray[np.floating[Any]], spacing: float, points_per_wavelength: float
+) -> NDArray[np.float64]:
+    """Return -∇² along one axis in wavenumbers, stiffened where only products reach.
+
+    The product Uψ on the grid is right up to Nyquist less the wavenumber of the wave; beyond
+    that it holds what folded back. There waves of the medium do not live: a larger symbol weakens
+    the answer to what folded. It is k² exactly up to 0.4 of Nyquist and to 1.2 times the wave.
+
+    Parameters
+    ----------
+    wavenumber
+        k along the axis, 1/m.
+    spacing
+        Of the grid, m.
+    points_per_wavelength
+        In the slowest material.
+    """
+    nyquist = np.pi / spacing
+    start = max(STIFF_FROM, 2.4 / points_per_wavelength)
+    beyond = np.clip((np.abs(wavenumber) / nyquist - start) / (1 - start), 0.0, None)
+    symbol: NDArray[np.float64] = wavenumber**2 + STIFFNESS * nyquist**2 * beyond**4
+    return symbol

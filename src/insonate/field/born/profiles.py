@@ -20,6 +20,7 @@ from insonate.field.born.fluid import Fluid
 from insonate.field.born.medium import (
     Medium,
     density_cutoff,
+    interface_excess,
     require_cubic,
     require_points_per_wavelength,
     require_positive_density,
@@ -208,6 +209,11 @@ def _cutoff(fluids: tuple[Fluid, ...], spacing: float, frequency_hz: float) -> f
     return density_cutoff(slowest / (frequency_hz * spacing)) * np.pi / spacing
 
 
+def _excess(fluids: tuple[Fluid, ...], spacing: float, frequency_hz: float) -> float:
+    width = np.pi / _cutoff(fluids, spacing, frequency_hz)
+    return interface_excess(width, frequency_hz, min(fluid.sound_speed for fluid in fluids))
+
+
 def _layer_profile(
     layers: Layers, reach: tuple[float, float], spacing: float, frequency_hz: float
 ) -> Profile:
@@ -224,7 +230,10 @@ def _layer_profile(
     density = layers.fluids[0].density + np.fft.ifft(rho).real
     compressibility = layers.fluids[0].compressibility(frequency_hz) + np.fft.ifft(kappa)
     slope, curvature = np.fft.ifft(1j * q * rho).real, np.fft.ifft(-(q**2) * rho).real
-    potential = scalar_potential((density, slope**2, curvature), compressibility, frequency_hz)
+    excess = _excess(layers.fluids, spacing, frequency_hz)
+    potential = scalar_potential(
+        (density, slope**2, curvature), compressibility, frequency_hz, excess=excess
+    )
     return _table(low, step, spacing, (potential, density))
 
 
@@ -252,7 +261,10 @@ def _shell_profile(
     density = fluids[0].density + g / r
     compressibility = fluids[0].compressibility(frequency_hz) + np.fft.ifft(kappa) / r
     potential = scalar_potential(
-        (density, ((g1 - g / r) / r) ** 2, g2 / r), compressibility, frequency_hz
+        (density, ((g1 - g / r) / r) ** 2, g2 / r),
+        compressibility,
+        frequency_hz,
+        excess=_excess(fluids, spacing, frequency_hz),
     )
     outside = fluids[0].wavenumber(frequency_hz) ** 2
     low = _low_pass(r * (potential - outside), step, spacing) / r + outside
@@ -296,9 +308,13 @@ def _materials(
 
 
 def scalar_potential(
-    density: tuple[Line, Line, Line], compressibility: ComplexLine, frequency_hz: float
+    density: tuple[Line, Line, Line],
+    compressibility: ComplexLine,
+    frequency_hz: float,
+    *,
+    excess: float = 0.0,
 ) -> ComplexLine:
-    """Return U = ω²ρκ - ρ^½∇²ρ^-½ = ω²ρκ + ∇²ρ/(2ρ) - 3|∇ρ|²/(4ρ²).
+    """Return U = ω²ρκ - ρ^½∇²ρ^-½ + b|∇ln ρ|² = ω²ρκ + ∇²ρ/(2ρ) - (3/4 - b)|∇ρ|²/ρ².
 
     Parameters
     ----------
@@ -308,6 +324,8 @@ def scalar_potential(
         κ, complex.
     frequency_hz
         Of the wave.
+    excess
+        b; see ``interface_excess``.
     """
     rho, gradient_squared, laplacian = density
     require_positive_density(rho)
@@ -315,7 +333,7 @@ def scalar_potential(
     potential: ComplexLine = (
         omega**2 * rho * compressibility
         + 0.5 * laplacian / rho
-        - 0.75 * gradient_squared / rho**2
+        - (0.75 - excess) * gradient_squared / rho**2
     )
     return potential
 

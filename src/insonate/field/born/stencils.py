@@ -14,6 +14,7 @@ SECOND = np.array((-5269 / 1800, 5 / 3, -5 / 21, 5 / 126, -5 / 1008, 1 / 3150), 
 """Second derivative at distance 0-5, tenth order (Fornberg, Math. Comp. 51:699, 1988)."""
 FIRST = np.array((0.0, 5 / 6, -5 / 21, 5 / 84, -5 / 504, 1 / 1260))
 """First derivative, odd, at distance 0-5, tenth order (same)."""
+FIRST_32 = FIRST.astype(np.float32)
 
 
 @compiled_parallel
@@ -22,22 +23,28 @@ def _potential(
     density: NDArray[np.float32],
     kappa: NDArray[np.complex64],
     out: NDArray[np.complex64],
-    scales: tuple[np.float32, np.float32],
+    scales: tuple[np.float32, np.float32, np.float32],
 ) -> None:
+    first, second = FIRST_32, SECOND
     for i in numba.prange(out.shape[0]):
         for j in range(out.shape[1]):
             for k in range(out.shape[2]):
                 a, b, c = i + 5, j + 5, k + 5
                 here = root[a, b, c]
-                total = np.float32(3) * SECOND[0] * here
+                total = np.float32(3) * second[0] * here
+                x, y, z = np.float32(0), np.float32(0), np.float32(0)
                 for m in range(1, 6):
-                    total += SECOND[m] * (
+                    x += first[m] * (root[a + m, b, c] - root[a - m, b, c])
+                    y += first[m] * (root[a, b + m, c] - root[a, b - m, c])
+                    z += first[m] * (root[a, b, c + m] - root[a, b, c - m])
+                    total += second[m] * (
                         root[a + m, b, c] + root[a - m, b, c]
                         + root[a, b + m, c] + root[a, b - m, c]
                         + root[a, b, c + m] + root[a, b, c - m]
                     )  # fmt: skip
                 u = scales[0] * density[a, b, c] * kappa[a, b, c]
-                term = total * scales[1] / here
+                steep = (x * x + y * y + z * z) / here  # |∇ln ρ|² = 4|∇σ|²/σ², σ = ρ^-½
+                term = (total - scales[2] * steep) * scales[1] / here
                 out[i, j, k] = complex(u.real - term, max(u.imag, np.float32(0)))
 
 
@@ -46,8 +53,9 @@ def potential_from(
     kappa: NDArray[np.complex64],
     scale: np.float32,
     step: np.float32,
+    excess: float = 0.0,
 ) -> NDArray[np.complex64]:
-    """Return U = scale·ρκ - ρ^½∇²ρ^-½ on the points that are ``HALO`` from the edge.
+    """Return U = scale·ρκ - ρ^½∇²ρ^-½ + b|∇ln ρ|² on the points that are ``HALO`` from the edge.
 
     Parameters
     ----------
@@ -59,12 +67,16 @@ def potential_from(
         ω² times the real part of the background's compressibility.
     step
         Spacing, m.
+    excess
+        b; see ``interface_excess``.
     """
     shape = tuple(n - 2 * HALO for n in density.shape)
     out = np.empty(shape, np.complex64)
     require_positive_density(density)
     root = (1 / np.sqrt(density)).astype(np.float32)
-    _potential(root, density, kappa, out, (scale, np.float32(1 / step**2)))
+    _potential(
+        root, density, kappa, out, (scale, np.float32(1 / step**2), np.float32(4 * excess))
+    )
     return out
 
 

@@ -17,6 +17,7 @@ from insonate.field.born.fluid import WATER, Fluid
 from insonate.field.born.medium import (
     Medium,
     density_cutoff,
+    interface_excess,
     require_cubic,
     require_points_per_wavelength,
 )
@@ -35,6 +36,10 @@ DECIMATION_REACH = 2 * SINC_HALF_WIDTH
 """Points of the finer grid that decimation reaches on each side."""
 SINC_SHAPE = 6.5
 """β of its Kaiser window."""
+HALF_AMPLITUDE = 0.93
+"""Where the resampling kernel passes one half, over the cut-off (decision 0013)."""
+PARTS = 8
+"""Points per voxel at which a mask's uniform voxels are averaged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,9 @@ class VoxelMaps:
         Axis-aligned voxels.
     density, sound_speed, attenuation
         Shape ``grid.shape``, float32.
+    uniform
+        Whether each voxel is a box of one material (a mask), and not a sample of a smooth map (a
+        CT, which its scanner has band-limited). Boxes are filtered as boxes.
 
     Raises
     ------
@@ -58,6 +66,7 @@ class VoxelMaps:
     density: FloatMap
     sound_speed: FloatMap
     attenuation: FloatMap
+    uniform: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("density", 100.0), ("sound_speed", 300.0), ("attenuation", 0.0)):
@@ -105,7 +114,8 @@ def label_maps(labels: ArrayLike, grid: Grid, fluids: Mapping[int, Fluid]) -> Vo
     table = np.zeros((3, int(max(fluids)) + 1), np.float32)
     for label, fluid in fluids.items():
         table[:, label] = fluid.density, fluid.sound_speed, fluid.attenuation
-    return VoxelMaps(grid, *(row[mask] for row in table))
+    density, sound_speed, attenuation = (row[mask] for row in table)
+    return VoxelMaps(grid, density, sound_speed, attenuation, uniform=True)
 
 
 def voxel_medium(
@@ -173,10 +183,18 @@ class _Resampling:
         self._step = spacing / self.finer
         slowest = min(float(maps.sound_speed.min()), background.sound_speed)
         cutoff = density_cutoff(slowest / (frequency_hz * spacing))
+        finest = spacing / cutoff / HALF_AMPLITUDE
+        # only where this filter made the interface's width: a scanner's is not known
+        filtered = maps.uniform and float(maps.grid.spacing_m.max()) <= finest
+        self._excess = interface_excess(finest, frequency_hz, slowest) if filtered else 0.0
+        parts = PARTS if maps.uniform else 1
         self._reach = HALO + (self.finer - 1) * DECIMATION_REACH
         self._bands = [
             _sinc_bands(
-                _fine_line(line, self._step, self.finer, self._reach), voxels, spacing / cutoff
+                _fine_line(line, self._step, self.finer, self._reach),
+                voxels,
+                finest,
+                parts,
             )
             for line, voxels in zip(grid.axes(), maps.grid.axes(), strict=True)
         ]
@@ -199,7 +217,9 @@ class _Resampling:
         scale = (TWO_PI * self._frequency) ** 2 * base.compressibility(self._frequency).real
         # κ is carried relative to the background's, to stay within float32
         kappa = ((real + 1) + 1j * (imag + kappa0.imag / kappa0.real)).astype(np.complex64)
-        potential = potential_from(density, kappa, np.float32(scale), np.float32(self._step))
+        potential = potential_from(
+            density, kappa, np.float32(scale), np.float32(self._step), self._excess
+        )
         inner = density[HALO:-HALO, HALO:-HALO, HALO:-HALO]
         if self.finer == 1:
             return potential, inner
@@ -240,14 +260,21 @@ def _kaiser_sinc(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return kernel
 
 
-def _sinc_bands(fine: NDArray[np.float64], voxels: NDArray[np.float64], finest: float) -> Bands:
-    """Return the bands that take voxels to points; nothing finer than ``finest`` passes."""
+def _sinc_bands(
+    fine: NDArray[np.float64], voxels: NDArray[np.float64], finest: float, parts: int
+) -> Bands:
+    """Return the bands that take voxels to points; nothing finer than ``finest`` passes.
+
+    Each voxel counts as ``parts`` samples across it: one for a sample, several for a box.
+    """
     voxel = float(voxels[1] - voxels[0]) if len(voxels) > 1 else finest
     width = max(voxel, finest)
-    reach = int(np.ceil(SINC_HALF_WIDTH * width / voxel))
+    reach = int(np.ceil(SINC_HALF_WIDTH * width / voxel)) + (parts > 1)
     first = np.floor((fine - voxels[0]) / voxel).astype(np.int64) - reach + 1
     at = voxels[0] + (first[:, None] + np.arange(2 * reach)) * voxel
-    taps = _kaiser_sinc((fine[:, None] - at) / width) * (voxel / width)
+    offsets = ((np.arange(parts) + 0.5) / parts - 0.5) * voxel
+    kernels = [_kaiser_sinc((fine[:, None] - at - offset) / width) for offset in offsets]
+    taps = np.mean(kernels, axis=0) * (voxel / width)
     return first, taps.astype(np.float32)
 
 
