@@ -38,7 +38,8 @@ def _sound() -> Iterator[Check]:
 
 
 def _slow_sound() -> Iterator[Check]:
-    """Yield the whole benchmarks of the wave engine."""
+    """Yield the slow checks of the acoustic engines, and the whole benchmarks of the wave engine."""
+    yield from has.slow_checks()
     yield from born.slow_checks()
     yield from itrusst_masks.checks()
 
@@ -62,12 +63,6 @@ AREAS: dict[str, Checks] = {
     "record": record.checks,
     "report": report.checks,
 }
-
-
-def _slow_sound() -> Iterator[Check]:
-    """Yield the slow checks of the acoustic engines."""
-    yield from has.slow_checks()
-    yield from born.slow_checks()
 
 
 def _treated() -> Iterator[Check]:
