@@ -34,9 +34,10 @@ from insonate.head import HeadModel
 
 ENGINES = ("ray", "has", "born", "none")
 """What may set the phases."""
-ZONES_BELOW = 2.5
+ZONES_BELOW = 4.0
 """How far the computed box reaches below the target, in Fresnel zones √(λ d₁d₂/(d₁+d₂)) of a wave to
-the rim, which leaves the box half-way: less cuts into what reaches the lowest elements."""
+the rim, which leaves the box half-way. Less cuts into what reaches the lowest elements, and into
+what comes back from the other side of the skull (decision 18)."""
 WATER_CELLS = 12
 """Cells of water between head and box: the shell of the incident field lies there."""
 LEAST_WATER_CELLS = 4

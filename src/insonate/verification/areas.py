@@ -38,7 +38,7 @@ def _sound() -> Iterator[Check]:
 
 
 def _slow_sound() -> Iterator[Check]:
-    """Yield the slow checks of the acoustic engines, and the whole benchmarks of the wave engine."""
+    """Yield the slow checks of the acoustic engines: whole benchmarks."""
     yield from has.slow_checks()
     yield from born.slow_checks()
     yield from itrusst_masks.checks()
