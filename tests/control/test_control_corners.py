@@ -86,3 +86,61 @@ def test_at_its_limit_a_guard_says_yes_just_beyond_it_says_no(room, name, at_lim
     beyond = value - step if name == "water flow" else value + step
     assert name not in said(value)
     assert name in said(beyond)
+
+
+def at(state, **times):
+    """Return the state with times of channels set back from now by so many seconds."""
+    readings = {name: state.time_s - ago for name, ago in times.items()}
+    return replace(state, seen=replace(state.seen, **readings))
+
+
+@pytest.mark.parametrize(("name", "edge", "beyond"), [
+    ("cooling", lambda s: replace(s, wait_until_s=s.time_s),
+     lambda s: replace(s, wait_until_s=s.time_s + 1e-6)),
+    ("patient asked", lambda s: at(s, patient_s=900.0), lambda s: at(s, patient_s=900.1)),
+    ("operator", lambda s: at(s, operator_s=5.0), lambda s: at(s, operator_s=5.1)),
+    ("readings", lambda s: at(s, cooling_s=10.0), lambda s: at(s, cooling_s=10.1)),
+    ("cooling",
+     lambda s: replace(s, seen=replace(s.seen, model=s.seen.model.model_copy(update={"focus_degc": 38.0}))),
+     lambda s: replace(s, seen=replace(s.seen, model=s.seen.model.model_copy(update={"focus_degc": 38.1})))),
+])  # fmt: skip
+def test_at_the_very_edge_a_start_is_allowed_and_beyond_it_refused(room, name, edge, beyond):
+    room.until(State.ARMED).advance()
+    later = replace(room.state, time_s=1024.0)  # times that are exact in floats
+    later = at(later, cooling_s=0, cavitation_s=0, model_s=0, array_s=0, motion_s=0,
+               operator_s=0, patient_s=0)  # fmt: skip
+
+    def said(state):
+        return {r.guard.name for r in refusals(state, room.settings)}
+
+    assert name not in said(edge(later))
+    assert name in said(beyond(later))
+
+
+@pytest.mark.parametrize(("field", "edge", "beyond"), [
+    ("usable_share", 0.5, 0.499), ("sigma_k", 2.0, 2.01),
+])  # fmt: skip
+def test_at_the_very_edge_thermometry_is_trusted_and_beyond_it_not(room, field, edge, beyond):
+    room.until(State.SONICATING).advance(3.4)
+
+    def said(value):
+        frame = room.state.seen.frame.model_copy(update={field: value})
+        state = replace(room.state, seen=replace(room.state.seen, frame=frame))
+        return {r.guard.name for r in refusals(state, room.settings)}
+
+    assert "thermometry quality" not in said(edge)
+    assert "thermometry quality" in said(beyond)
+
+
+def test_a_fall_of_just_what_is_allowed_is_believed_and_a_lowered_power_explains_more(room):
+    room.until(State.SONICATING).advance(3.4)
+
+    def said(**changes):
+        run = replace(room.state.exposure, frames=3, sigma_k=0.5, peak_degc=50.0, **changes)
+        return {
+            r.guard.name for r in refusals(replace(room.state, exposure=run), room.settings)
+        }
+
+    assert "thermometry consistency" not in said(last_degc=44.5)
+    assert "thermometry consistency" in said(last_degc=44.4)
+    assert "thermometry consistency" not in said(last_degc=40.0, power_w=100.0)

@@ -1,6 +1,7 @@
 """The record loses nothing, believes nothing changed, and lets one writer in."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -521,3 +522,10 @@ def test_a_copied_folder_is_the_same_record(written, tmp_path):
     assert open_record(tmp_path / "elsewhere").events == told
     other = tmp_path / "again"
     assert [e.payload for e in sample_record(other)] == [e.payload for e in told]
+
+
+def test_the_format_is_written_down_byte_by_byte():
+    assert header().text == b'{"format":"insonate-record","version":1}\n'
+    text = _link({"b": 0.1, "a": "°"}, "00").text.decode()
+    digest_of = hashlib.sha256('00{"a":"°","b":0.1}'.encode()).hexdigest()
+    assert text == f'{{"digest":"{digest_of}","event":{{"a":"°","b":0.1}},"previous":"00"}}\n'
