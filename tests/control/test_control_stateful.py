@@ -33,6 +33,7 @@ def test_nothing_that_is_drawn_crosses_what_must_not_be_crossed():
 
 
 def test_a_controller_that_does_not_hear_the_patient_is_found():
-    found = settings(QUICK, max_examples=200, phases=[Phase.generate])
+    # the same draws each time: whether a given fault is met must not depend on luck
+    found = settings(QUICK, max_examples=200, phases=[Phase.generate], derandomize=True)
     with pytest.raises(AssertionError, match="patient_report forbids it"):
         run_state_machine_as_test(DeafMachine, settings=found)
