@@ -108,13 +108,18 @@ def fill_box(medium: Medium, padding: Padding, absorber: Absorber) -> NDArray[np
 
 
 def wavenumbers_squared(
-    padding: Padding, spacing: float, points_per_wavelength: float
+    padding: Padding, spacing: float, points_per_wavelength: float, *, uniform: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return -∇² along each axis in wavenumbers, float32, 1/m²; see ``laplacian_symbol``."""
+    """Return -∇² along each axis in wavenumbers, float32, 1/m²; see ``laplacian_symbol``.
+
+    In a uniform medium nothing folds, and -∇² is k² everywhere: the near field of a source keeps
+    its highest wavenumbers.
+    """
+    lines = [TWO_PI * np.fft.fftfreq(n, spacing) for n in padding.shape]
     x, y, z = (
-        laplacian_symbol(
-            TWO_PI * np.fft.fftfreq(n, spacing), spacing, points_per_wavelength
-        ).astype(np.float32)
-        for n in padding.shape
+        (k**2 if uniform else laplacian_symbol(k, spacing, points_per_wavelength)).astype(
+            np.float32
+        )
+        for k in lines
     )
     return x, y, z

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from insonate.field.born import device, fft
 from insonate.field.born.box import Padding, fill_box, wavenumbers_squared
@@ -65,7 +66,7 @@ def _on_cpu(
         potential=fill_box(medium, padding, options.absorber),
         sources=blocks,
         padding=padding,
-        squares=wavenumbers_squared(padding, medium.spacing, medium.points_per_wavelength),
+        squares=_squares(medium, padding),
         work=work,
         transform=fft.transform(library, work, threads),
     )
@@ -82,10 +83,20 @@ def _on_gpu(
     problem = device.upload(
         backend,
         fill_box(medium, padding, options.absorber),
-        wavenumbers_squared(padding, medium.spacing, medium.points_per_wavelength),
+        _squares(medium, padding),
         blocks,
         padding,
     )
     psi = device.empty_box(backend, padding.shape)
     told = {"device": backend.name, "fft": backend.transforms.__name__}
     return Machine(psi, lambda shift: device.iterate_on_device(problem, psi, shift), told)
+
+
+def _squares(
+    medium: Medium, padding: Padding
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return -∇² in wavenumbers for a medium."""
+    uniform = medium.fastest == medium.slowest and not np.ptp(medium.root_density)
+    return wavenumbers_squared(
+        padding, medium.spacing, medium.points_per_wavelength, uniform=uniform
+    )
