@@ -1,8 +1,7 @@
 """How vendors store a phase, by name: what the numbers in a file are in radians.
 
 The *scale* can be read off the file's range and is checked against it. The *sign* cannot: it depends
-on vendor, software and export (Hagberg et al., Magn. Reson. Imaging 28:297, 2010, is about nothing
-else), so that no preset carries one; the header of a series must say it.
+on vendor, software and export, so that no preset carries one; the header of a series must say it.
 """
 
 from dataclasses import dataclass

@@ -49,8 +49,8 @@ def cortical_bone(frequency_hz: float) -> Solid:
     """Return cortical bone: the ITRUSST material, and shear of 1500 m/s and 329 Np/m/MHz.
 
     Compressional: Aubry et al., J. Acoust. Soc. Am. 152:1003 (2022), attenuation in proportion to
-    the frequency. Shear: the middle of 1460-1660 m/s, attenuation of Pichardo et al., Phys. Med.
-    Biol. 62:6938 (2017).
+    the frequency. Shear: the middle of 1460-1660 m/s (270-836 kHz), and an attenuation as
+    packages quote it; it was not traced to the paper it was measured in.
     """
     alpha = db_per_cm_to_np_per_m(8.0) * frequency_hz * 1e-6
     return Solid(Fluid(2800.0, 1850.0, alpha), 1500.0, 329.0 * frequency_hz * 1e-6)
