@@ -204,10 +204,17 @@ def report(
 @app.command()
 def verify(
     area: Annotated[
-        str | None, typer.Argument(help="One area only.", show_default="all areas")
+        str | None,
+        typer.Argument(
+            help="One area only, such as field; with --slow also a part of one: field/shell.",
+            show_default="all areas",
+        ),
     ] = None,
     slow: Annotated[
-        bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
+        bool,
+        typer.Option(
+            "--slow", help="The slow checks instead, told one by one: minutes to hours."
+        ),
     ] = False,
     data: Annotated[
         Path | None,
@@ -224,7 +231,11 @@ def verify(
 
     print_disclaimer()
     with exit_codes():
-        checks = run_checks(area, slow=slow, data=data)
+        checks = []
+        for check in run_checks(area, slow=slow, data=data):
+            checks.append(check)
+            if slow:
+                _say_check(check)
         if json:
             print_json([asdict(c) for c in checks])
         else:
@@ -241,6 +252,13 @@ def verify(
 
 
 app.command()(thermometry)
+
+
+def _say_check(check: "Check") -> None:
+    """Tell people of one check as soon as it is computed: the slow ones take hours together."""
+    label, style = ("kept", "green") if check.passed else ("MISSED", "bold red")
+    found = f"{check.value:.4g} of {check.limit:.4g} {check.unit}"
+    say(label, style, f"{check.area}, {check.check}: {found}")
 
 
 def _check_table(checks: "list[Check]") -> Table:
