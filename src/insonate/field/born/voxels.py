@@ -288,15 +288,10 @@ def _decimation_bands(n: int, finer: int) -> Bands:
 
 def _resample(values: FloatMap, bands: tuple[Bands, Bands, Bands]) -> FloatMap:
     """Apply bands along each axis; what lies beyond the values counts as 0."""
+    values = np.ascontiguousarray(values)
     for axis, (first, taps) in enumerate(bands):
-        moved = np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(
-            values.shape[axis], -1
-        )
-        out = np.empty((len(first), moved.shape[1]), np.float32)
-        apply_bands(out, moved, first, taps)
-        rest = [n for a, n in enumerate(values.shape) if a != axis]
-        values = np.moveaxis(out.reshape(len(first), *rest), 0, axis)
-    return np.ascontiguousarray(values)
+        values = apply_bands(values, axis, first, taps)
+    return values
 
 
 def head_medium(head: HeadModel, grid: Grid, *, background: Fluid = WATER) -> Medium:
