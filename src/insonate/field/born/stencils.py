@@ -99,8 +99,10 @@ def apply_bands(
     outer = int(np.prod(shape[:axis], dtype=int))
     out = np.empty((outer, len(first), int(np.prod(shape[axis + 1 :], dtype=int))), np.float32)
     lines = values.reshape(outer, values.shape[axis], -1)
-    along = _bands_along_rows if out.shape[2] == 1 else _bands_across_rows
-    along(out, lines, first, taps)
+    if out.shape[2] == 1:
+        _bands_along_rows(out[..., 0], lines[..., 0], first, taps)
+    else:
+        _bands_across_rows(out, lines, first, taps)
     return out.reshape(shape)
 
 
@@ -135,5 +137,5 @@ def _bands_along_rows(
             low, high = max(-first[i], 0), min(values.shape[1] - first[i], taps.shape[1])
             total = np.float32(0)
             for m in range(low, high):
-                total += taps[i, m] * values[a, first[i] + m, 0]
-            out[a, i, 0] = total
+                total += taps[i, m] * values[a, first[i] + m]
+            out[a, i] = total
