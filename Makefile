@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse phantom test lint types contracts unit docs wheel verify verify-slow lock clean
+.PHONY: help rehearse phantom test lint types contracts unit coverage mutate docs wheel verify verify-slow lock clean
 
 help:
 	@echo "make rehearse   install into .venv and rehearse a treatment on the sample head"
 	@echo "make test       everything CI checks: lint, types, contracts, tests, docs, wheel, main job"
 	@echo "make verify     every verified number, computed now"
 	@echo "make verify-slow  the slow verified numbers: run weekly and before a release"
+	@echo "make coverage   every branch of controller, record and documents is run through by their own tests"
+	@echo "make mutate     plants mistakes in guards, table and chain: each must be found by a test"
 	@echo "make docs       build the documentation into build/docs"
 	@echo "make clean      remove .venv and build"
 
@@ -50,6 +52,13 @@ contracts: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -q tests/control tests/record --cov=insonate.control --cov=insonate.record --cov=insonate.events \
+		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+mutate: $(VENV)/.dev
+	$(BIN)/python scripts/mutate.py guards table chain --report docs/safety/mutation.md
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

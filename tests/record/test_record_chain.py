@@ -270,7 +270,7 @@ def rewritten(folder, events):
 
 
 @pytest.mark.parametrize(("update", "word"), [
-    ({"version": 3}, "version 3"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
+    ({"version": 4}, "version 4"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
     ({"payload": {"kind": "unknown"}}, "schema"),
 ])  # fmt: skip
 def test_events_that_do_not_fit_are_refused_with_their_place(written, update, word):

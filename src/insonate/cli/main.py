@@ -183,10 +183,18 @@ def report(
         Path | None,
         typer.Option(help="The page to write.", show_default="report.html beside it"),
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="A record of the same patient to compare with.",
+            show_default="the one that a rehearsal left beside it, if it did",
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
-    """Rebuild the report from a record alone."""
+    """Rebuild the report from a record alone; with another one beside it, where there is one."""
     from insonate.record import open_record
+    from insonate.record.places import record_beside
     from insonate.report import render_report, summarise
 
     print_disclaimer()
@@ -194,7 +202,9 @@ def report(
         opened = open_record(record)
         for sentence in opened.missing:
             say("Note", "yellow", sentence)
-        path = render_report(opened, out or record.parent / "report.html")
+        other = beside or record_beside(record)
+        second = None if other is None else open_record(other)
+        path = render_report(opened, out or record.parent / "report.html", second)
         if json:
             print_json({"report": str(path), **asdict(summarise(opened))})
         else:
