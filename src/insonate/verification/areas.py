@@ -8,6 +8,7 @@ from insonate.verification import (
     artefacts,
     born,
     control,
+    evidence,
     exposure,
     field,
     frame_time,
@@ -62,6 +63,7 @@ AREAS: dict[str, Checks] = {
     "control": control.checks,
     "record": record.checks,
     "report": report.checks,
+    "evidence": evidence.checks,
 }
 
 
