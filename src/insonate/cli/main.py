@@ -16,6 +16,7 @@ from rich.text import Text
 from insonate.cli import options as opt
 from insonate.cli import record as record_commands
 from insonate.cli import scenarios as scenario_commands
+from insonate.cli.evidence import evidence
 from insonate.cli.output import (
     exit_codes,
     plain,
@@ -262,6 +263,7 @@ def verify(
 
 
 app.command()(thermometry)
+app.command()(evidence)
 
 
 def _say_check(check: "Check") -> None:

@@ -8,6 +8,7 @@ from insonate.verification import (
     artefacts,
     born,
     control,
+    evidence,
     exposure,
     field,
     frame_time,
@@ -55,6 +56,7 @@ AREAS: dict[str, Checks] = {
     "control": control.checks,
     "record": record.checks,
     "report": report.checks,
+    "evidence": evidence.checks,
 }
 
 
