@@ -1,4 +1,4 @@
-"""The command line: plan, rehearse, replay, report, verify.
+"""The command line: plan, rehearse, replay, report, verify, serve.
 
 What a command needs is imported when it runs, so that ``--help`` answers at once.
 
@@ -26,6 +26,7 @@ from insonate.cli.output import (
     say,
 )
 from insonate.cli.scenarios import OperatorKind, print_ending
+from insonate.cli.serve import serve
 from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
@@ -264,6 +265,7 @@ def verify(
 
 app.command()(thermometry)
 app.command()(evidence)
+app.command()(serve)
 
 
 def _say_check(check: "Check") -> None:
