@@ -1,6 +1,7 @@
 """All areas that ``insonate verify`` knows."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from insonate.core import SettingsError
@@ -17,6 +18,7 @@ from insonate.verification import (
     heat,
     images,
     itrusst_masks,
+    outcomes,
     partial_volume,
     record,
     report,
@@ -64,7 +66,26 @@ AREAS: dict[str, Checks] = {
     "record": record.checks,
     "report": report.checks,
     "evidence": evidence.checks,
+    "outcomes": outcomes.checks,
 }
+
+_NEEDS = {"outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels")}
+"""Packages of the extra of the same name, without which an area cannot be computed."""
+
+
+def left_out(area: str | None = None) -> tuple[str, ...]:
+    """Return a sentence for each area that is asked for, but whose extra is not installed.
+
+    Parameters
+    ----------
+    area
+        One of ``AREAS``, or None for all.
+    """
+    return tuple(
+        f"The area '{name}' is left out: it needs insonate[{name}]."
+        for name, packages in _NEEDS.items()
+        if area in (None, name) and not all(find_spec(package) for package in packages)
+    )
 
 
 def _treated() -> Iterator[Check]:
@@ -98,7 +119,8 @@ def run_checks(
     Raises
     ------
     SettingsError
-        When there is no such area, or it has no slow checks or none with data.
+        When there is no such area, it has no slow checks or none with data, or its extra is missing.
+        Of all areas, one whose extra is missing is left out (``left_out``).
     """
     if data is not None:
         if area not in (None, "thermometry") or slow:
@@ -110,5 +132,8 @@ def run_checks(
         raise SettingsError(
             f"There is no {kind} '{area}' to verify; choose one of {', '.join(known)}."
         )
-    wanted = known.values() if area is None else (known[area],)
+    missing = {name for name in known if left_out(name)}
+    if area in missing:
+        raise SettingsError(" ".join(left_out(area)))
+    wanted = [known[name] for name in known if area in (None, name) and name not in missing]
     return [check for checks in wanted for check in checks()]
