@@ -15,6 +15,7 @@ from rich.text import Text
 
 from insonate.cli import options as opt
 from insonate.cli import record as record_commands
+from insonate.cli import registry as registry_commands
 from insonate.cli import scenarios as scenario_commands
 from insonate.cli.evidence import evidence
 from insonate.cli.output import (
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 
 app.add_typer(record_commands.app, name="record")
+app.add_typer(registry_commands.app, name="registry")
 app.command(name="scenarios")(scenario_commands.scenarios)
 
 
@@ -239,10 +241,12 @@ def verify(
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
-    from insonate.verification.areas import run_checks
+    from insonate.verification.areas import left_out, run_checks
 
     print_disclaimer()
     with exit_codes():
+        for sentence in left_out() if area is None else ():
+            say("Note", "yellow", sentence)
         checks = []
         for check in run_checks(area, slow=slow, data=data):
             checks.append(check)

@@ -1,6 +1,7 @@
 """All areas that ``insonate verify`` knows."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from insonate.core import SettingsError
@@ -17,6 +18,7 @@ from insonate.verification import (
     heat,
     images,
     itrusst_masks,
+    outcomes,
     partial_volume,
     record,
     report,
@@ -57,7 +59,26 @@ AREAS: dict[str, Checks] = {
     "record": record.checks,
     "report": report.checks,
     "evidence": evidence.checks,
+    "outcomes": outcomes.checks,
 }
+
+_NEEDS = {"outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels")}
+"""Packages of the extra of the same name, without which an area cannot be computed."""
+
+
+def left_out(area: str | None = None) -> tuple[str, ...]:
+    """Return a sentence for each area that is asked for, but whose extra is not installed.
+
+    Parameters
+    ----------
+    area
+        One of ``AREAS``, or None for all.
+    """
+    return tuple(
+        f"The area '{name}' is left out: it needs insonate[{name}]."
+        for name, packages in _NEEDS.items()
+        if area in (None, name) and not all(find_spec(package) for package in packages)
+    )
 
 
 SLOW: dict[str, Checks] = {
@@ -92,15 +113,21 @@ def run_checks(
     Raises
     ------
     SettingsError
-        When there is no such area, or it has no slow checks or none with data.
+        When there is no such area, it has no slow checks or none with data, or its extra is missing.
+        Of all areas, one whose extra is missing is left out (``left_out``).
     """
     if data is not None:
         if area not in (None, "thermometry") or slow:
             raise SettingsError("--data goes with the area thermometry alone, without --slow.")
         return iter(scanner_data.data_checks(data))
     known = SLOW if slow else AREAS
+    missing = {name for name in known if left_out(name)}
+    if area in missing:
+        raise SettingsError(" ".join(left_out(area)))
     wanted = [
-        checks for name, checks in known.items() if area in (None, name, name.split("/")[0])
+        checks
+        for name, checks in known.items()
+        if area in (None, name, name.split("/")[0]) and name not in missing
     ]
     if not wanted:
         kind = "slow area" if slow else "area"
