@@ -4,6 +4,7 @@ Needs Node.js 20.19 or newer with npm: what is on the PATH, or the wheel `nodejs
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -60,19 +61,28 @@ def build() -> None:
 
 
 def licences(folder: Path) -> None:
-    """Put the licences of what is built into the page beside it."""
+    """Put the licences of what is built into the page beside it; one that is missing is told."""
+    lock = json.loads((SOURCE / "package-lock.json").read_text("utf-8"))
     texts = []
-    for package in sorted((SOURCE / "node_modules").glob("**/package.json")):
-        text = next(iter(sorted(package.parent.glob("LICEN[CS]E*"))), None)
-        name = package.parent.relative_to(SOURCE / "node_modules").as_posix()
-        top = name.count("/") <= (1 if name.startswith("@") else 0)
-        if text is not None and top and name.split("/")[0] not in _TOOLS:
-            texts.append(f"{name}\n{'=' * len(name)}\n{text.read_text('utf-8')}")
+    for place, about in sorted(lock["packages"].items()):
+        if not place or about.get("dev"):
+            continue
+        name = place.removeprefix("node_modules/")
+        texts.append(f"{name} {about['version']}\n{'=' * len(name)}\n{licence(place, about)}")
     (folder / "licences.txt").write_text("\n\n".join(texts), "utf-8")
 
 
-_TOOLS = {"vite", "typescript", "rolldown", "@rolldown", "axe-core", "lightningcss", "postcss"}
-"""Used to build and test, not part of the page."""
+def licence(place: str, about: dict[str, str]) -> str:
+    """Return the licence of a package: its own text, the one kept here, or its name."""
+    kept = SOURCE / "licences" / f"{place.removeprefix('node_modules/').replace('/', '+')}.txt"
+    own = sorted((SOURCE / place).glob("LICEN[CS]E*"))
+    for path in (*own, kept):
+        if path.is_file():
+            return path.read_text("utf-8")
+    if "license" not in about:
+        raise SystemExit(f"{place} has no licence; the page may not be given away with it.")
+    return f"Licence: {about['license']} (the package holds no text of it)."
+
 
 if __name__ == "__main__":
     if not SOURCE.is_dir():

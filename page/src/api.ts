@@ -19,7 +19,13 @@ async function answer(response: Response): Promise<unknown> {
   const body: unknown = await response.json().catch(() => null);
   if (response.ok) return body;
   const detail = body !== null && typeof body === "object" && "detail" in body ? body.detail : response.statusText;
-  throw new Refused(typeof detail === "string" ? detail : JSON.stringify(detail));
+  throw new Refused(typeof detail === "string" ? detail : sentences(detail));
+}
+
+/** What does not fit the interface, in words: where, and why. */
+function sentences(detail: unknown): string {
+  if (!Array.isArray(detail)) return String(detail);
+  return (detail as { loc: string[]; msg: string }[]).map((d) => `${d.loc.slice(1).join(" ")}: ${d.msg}`).join("; ");
 }
 
 export async function get<T>(path: string): Promise<T> {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -59,6 +60,7 @@ def make_app(desk: Desk, page: Path) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_exception_handler(InsonateError, _as_conflict)
+    app.add_exception_handler(RequestValidationError, _as_faults)
     app.state.desk = desk
     for add in (_looking, _seating, _preparing, _treating, _reporting):
         add(app)
@@ -70,6 +72,17 @@ def make_app(desk: Desk, page: Path) -> FastAPI:
 async def _as_conflict(request: Request, error: Exception) -> Response:
     del request
     return JSONResponse({"detail": str(error)}, status_code=409)
+
+
+async def _as_faults(request: Request, error: Exception) -> Response:
+    """Say what was wrong and where; what was sent is not repeated (NaN is no JSON)."""
+    del request
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    told = [
+        {"loc": [str(part) for part in f["loc"]], "msg": f["msg"], "type": f["type"]}
+        for f in faults
+    ]
+    return JSONResponse({"detail": told}, status_code=422)
 
 
 # --- who asks ---
@@ -150,9 +163,9 @@ def _looking(app: FastAPI) -> None:
         return desk.elements
 
     @app.get("/api/curves")
-    async def curves(desk: Looking) -> dict[str, list[tuple[float, float]]]:
-        """Return the curves of the treatment: (s, value)."""
-        return desk.curves.all()
+    async def curves(desk: Looking) -> dict[str, list[list[float]]]:
+        """Return the curves of the treatment: [s, value]."""
+        return {name: [list(p) for p in curve] for name, curve in desk.curves.all().items()}
 
 
 # --- the operator's seat ---

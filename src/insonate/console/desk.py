@@ -93,7 +93,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.engine = Engine(self.folder, self._heard)
+        self.engine = Engine(self.folder, self.heard)
         self._leaving = False
 
     # --- the other process ---
@@ -108,7 +108,7 @@ class Desk:
         self._leaving = True
         self.engine.end()
 
-    def _heard(self, word: str, content: Any) -> None:
+    def heard(self, word: str, content: Any) -> None:
         """Pass on what the engine's thread heard to the event loop."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.hear, word, content)
@@ -227,7 +227,7 @@ class Desk:
             "The process that computes ended. What it had recorded is kept; open the head again."
         )
         self.facts = Facts()
-        self.engine = Engine(self.folder, self._heard)
+        self.engine = Engine(self.folder, self.heard)
         self.engine.start()
         return News(view=True)
 
