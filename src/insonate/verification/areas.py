@@ -129,7 +129,7 @@ def run_checks(
         for name, checks in known.items()
         if area in (None, name, name.split("/")[0]) and name not in missing
     ]
-    if not wanted:
+    if area is not None and not wanted:
         kind = "slow area" if slow else "area"
         names = sorted({*known, *(name.split("/")[0] for name in known)})
         raise SettingsError(
