@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse phantom test lint types contracts unit coverage mutate docs wheel verify verify-slow lock clean
+.PHONY: help rehearse phantom serve test lint types contracts browser unit coverage mutate docs wheel verify verify-slow lock clean
 
 help:
 	@echo "make rehearse   install into .venv and rehearse a treatment on the sample head"
+	@echo "make serve      the operator's console in a browser, on the sample head"
 	@echo "make test       everything CI checks: lint, types, contracts, tests, docs, wheel, main job"
 	@echo "make verify     every verified number, computed now"
 	@echo "make verify-slow  the slow verified numbers: run weekly and before a release"
@@ -34,6 +35,10 @@ rehearse: $(VENV)/.run
 phantom: $(VENV)/.run
 	$(BIN)/insonate rehearse --phantom --out build/phantom --replace
 
+serve: $(VENV)/.dev
+	$(BIN)/python scripts/build_page.py
+	$(BIN)/insonate serve samples/cranium
+
 verify: $(VENV)/.run
 	$(BIN)/insonate verify
 
@@ -50,7 +55,11 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.dev
+browser: $(VENV)/.dev
+	$(BIN)/python scripts/build_page.py
+	$(BIN)/python scripts/find_browser.py
+
+unit: $(VENV)/.dev browser
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 coverage: $(VENV)/.dev

@@ -25,11 +25,13 @@ from insonate.plan import Stage
 from insonate.plant import Reality, World, scenario_named
 from insonate.record import Record, Recorder, open_record
 from insonate.record.places import BESIDE, RECORD
+from insonate.record.writing import nobody
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
 from insonate.session.expectation import Verdict, verdicts
 from insonate.session.forecast import heat_forecast
 from insonate.session.inputs import CaseSource, PlanSettings
+from insonate.session.live import Live
 from insonate.session.measured import measured_lesion
 from insonate.session.operators import OperatorFor, Unattended
 from insonate.session.pace import Pace
@@ -68,6 +70,8 @@ class RehearsalSettings:
         Makes whoever operates; presets to the automatic operator.
     speed
         Session seconds for each second of the wall; None: as fast as it can.
+    live
+        The people who look on, with a clock of their own; None where nobody does.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class RehearsalSettings:
     protocol: Protocol = CLINICAL_3T
     operator: OperatorFor = Unattended
     speed: float | None = None
+    live: Live | None = None
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
@@ -177,7 +182,8 @@ def rehearse_plan(
         When the record cannot be written, or a finished one is in the way.
     """
     folder = out / RECORD
-    with Recorder(folder) as recorder:
+    told = nobody if settings.live is None else settings.live.told
+    with Recorder(folder, told=told) as recorder:
         if recorder.set_aside is not None:
             set_report_aside(out, recorder.set_aside)
         _run(case, settings, recorder, progress)
@@ -209,7 +215,7 @@ def _run(
     control = control_settings(case, world.frame_s, goals_of(scenario))
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
-    manner = Manner(settings.operator, Pace(settings.speed), progress)
+    manner = Manner(settings.operator, Pace(settings.speed), progress, settings.live)
     ended = Treatment(world, recorder, state, control, manner).run()
     progress("Rehearsing the treatment", 0.98, "how sure the model was")
     forecast = heat_forecast(case, world)
