@@ -64,7 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "table": ("control", ("table",), _GUARDS),
     "chain": (
         "record",
-        ("lines", "reading", "migrations", "writing", "arrays", "lock", "replay"),
+        ("lines", "reading", "migrations", "writing", "arrays", "lock", "places", "replay"),
         _RECORD,
     ),
     "control": (
@@ -254,7 +254,7 @@ def main() -> None:
         one = found(part)
         print(
             f"{part}: {one.count} mutants, {one.fates['killed']} killed, {one.fates['hung']} hung, "
-            f"{len(one.excused)} equivalent, {len(one.survivors)} survived, "
+            f"{len(one.excused)} equivalent, {len(one.survivors)} survived, {one.unknown} not tried, "
             f"{time.monotonic() - began:.0f} s",
             flush=True,
         )

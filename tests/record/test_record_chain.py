@@ -42,6 +42,7 @@ from insonate.record import (
 from insonate.record import arrays as arrays_module
 from insonate.record.arrays import load, npy_head, portable, reference, store
 from insonate.record.lines import _link, canonical, header
+from insonate.record.places import record_beside
 from insonate.record.reading import read_chain
 from insonate.verification.record import (
     checks,
@@ -521,6 +522,14 @@ def test_a_case_is_a_pseudonym(tmp_path, case):
         add(recorder, OPENED.model_copy(update={"case": pseudonym(case)}))
     assert case == "" or case not in (tmp_path / "events.jsonl").read_text()
     assert pseudonym("a") != pseudonym("b")
+
+
+def test_a_record_of_the_same_patient_is_found_beside_another_where_there_is_one(tmp_path):
+    assert record_beside(tmp_path / "record") is None
+    (tmp_path / "beside" / "record").mkdir(parents=True)
+    assert record_beside(tmp_path / "record") is None
+    sample_record(tmp_path / "beside" / "record")
+    assert record_beside(tmp_path / "record") == tmp_path / "beside" / "record"
 
 
 # --- what a replay needs ---
