@@ -47,7 +47,8 @@ QUIET = (
 )  # fmt: skip
 
 _GUARDS = tuple(
-    f"tests/control/test_control_{name}.py" for name in ("guards", "corners", "table", "step")
+    f"tests/control/test_control_{name}.py"
+    for name in ("table", "guards", "edges", "corners", "step")
 )
 _CONTROL = tuple(
     f"tests/control/test_control_{name}.py" for name in ("regulator", "deciding", "treatment")
@@ -63,7 +64,7 @@ PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "table": ("control", ("table",), _GUARDS),
     "chain": (
         "record",
-        ("lines", "reading", "migrations", "writing", "arrays", "lock", "replay"),
+        ("lines", "reading", "migrations", "writing", "arrays", "lock", "places", "replay"),
         _RECORD,
     ),
     "control": (
@@ -88,11 +89,15 @@ class Verdict:
     tests: str
 
 
+def modules_of(part: str) -> tuple[str, ...]:
+    """Return the modules of a part by their full names."""
+    package, names, _ = PARTS[part]
+    return tuple(f"insonate.{package}.{name}" for name in names)
+
+
 def mutants_of(part: str) -> Iterator[Mutant]:
     """Yield every mutant of a part."""
-    package, names, _ = PARTS[part]
-    for name in names:
-        module = f"insonate.{package}.{name}"
+    for module in modules_of(part):
         yield from mutants(module, path_of(module).read_text("utf-8"))
 
 
@@ -136,6 +141,9 @@ def try_all(part: str, *, afresh: bool) -> None:
     """Try every mutant of a part of which nothing is known."""
     before = {} if afresh else known(part)
     todo = [mutant for mutant in mutants_of(part) if mutant.key not in before]
+    watched = KEPT.with_name(f"mutation-{part}.json")
+    if afresh:
+        watched.unlink(missing_ok=True)
     folder = ROOT / "tests" / PARTS[part][0]
     options = (*QUIET, f"--confcutdir={folder}", "-k", LEFT_OUT, *PARTS[part][2])
     memory = Memory(part)
@@ -145,24 +153,13 @@ def try_all(part: str, *, afresh: bool) -> None:
     hypothesis.settings.load_profile("mutate")
     if not todo:
         return
-    code, failed = loaded_anew(None, options)
-    if code != 0:
-        raise SystemExit(
-            f"The tests of {part} do not pass without any mutant: {failed or code}"
-        )
-    trial = Trial([mutant for mutant in todo if mutant.function], memory.tell)
-    for mutant in todo:
-        if not mutant.function:
-            _anew(mutant, options, memory)
-    if trial.todo:
-        pytest.main(["-s", *options], plugins=[trial])
+    trial = Trial(todo, modules_of(part), memory.tell, watched)
+    pytest.main(["-s", *options], plugins=[trial])
+    if trial.left and loaded_anew(None, options)[0] != 0:
+        raise SystemExit(f"The tests of {part} do not pass without any mutant.")
     for mutant in trial.left:
-        _anew(mutant, options, memory)
-
-
-def _anew(mutant: Mutant, options: Sequence[str], memory: Memory) -> None:
-    code, by = loaded_anew(mutant, options)
-    memory.tell(mutant, FATES.get(code, "killed"), by)
+        code, by = loaded_anew(mutant, options)
+        memory.tell(mutant, FATES.get(code, "killed"), by)
 
 
 # --- the report --------------------------------------------------------------------------------
@@ -257,7 +254,7 @@ def main() -> None:
         one = found(part)
         print(
             f"{part}: {one.count} mutants, {one.fates['killed']} killed, {one.fates['hung']} hung, "
-            f"{len(one.excused)} equivalent, {len(one.survivors)} survived, "
+            f"{len(one.excused)} equivalent, {len(one.survivors)} survived, {one.unknown} not tried, "
             f"{time.monotonic() - began:.0f} s",
             flush=True,
         )

@@ -1,8 +1,9 @@
 """Run tests with a mutant planted, each in a forked process of its own: for ``scripts/mutate.py``.
 
 A change within a function is put into the living function, and only the tests that run through it
-are run again, quickest first, in a session of pytest that has collected once. Anything else (an
-entry of a table, a preset) is loaded anew, with all tests of its part. POSIX only.
+are run again, quickest first, in a session of pytest that has collected once. A changed table or
+constant is put in the place of the living one, with all tests of its part; where none of them
+finds it, and for a changed class, everything is loaded anew. POSIX only.
 """
 
 import ast
@@ -59,6 +60,8 @@ def forked(task: Callable[[int], int]) -> tuple[int, str]:
         code = 1
         try:
             code = int(task(mouth))
+        except BaseException as error:  # noqa: BLE001 - told to the process that asked
+            os.write(mouth, repr(error)[:500].encode())
         finally:
             os._exit(code)
     os.close(mouth)
@@ -112,7 +115,7 @@ def loaded_anew(mutant: Mutant | None, options: Sequence[str]) -> tuple[int, str
 
 
 def plant(mutant: Mutant) -> bool:
-    """Put the changed code into the living function; False where only loading anew would do."""
+    """Put the change into the living module; False where only loading anew would do."""
     module = sys.modules[mutant.module]
     fresh = ModuleType(mutant.module)
     fresh.__dict__.update(__file__=module.__file__, __package__=module.__package__)
@@ -121,12 +124,32 @@ def plant(mutant: Mutant) -> bool:
         exec(compile(mutant.source, str(module.__file__), "exec"), fresh.__dict__)  # noqa: S102
     finally:
         sys.modules[mutant.module] = module
+    if not mutant.function:
+        return _put_in_place(module, fresh) > 0
     old, new = _function(module, mutant.function), _function(fresh, mutant.function)
     if old is None or new is None or old.__code__.co_freevars != new.__code__.co_freevars:
         return False
     old.__code__, old.__defaults__ = new.__code__, new.__defaults__
     old.__kwdefaults__ = new.__kwdefaults__
     return True
+
+
+def _put_in_place(module: ModuleType, fresh: ModuleType) -> int:
+    """Put changed tables and constants in the place of the living ones; return how many."""
+    count = 0
+    for name, new in vars(fresh).items():
+        old = vars(module).get(name)
+        if name.startswith("__") or isinstance(new, type | FunctionType | ModuleType):
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            count += repr(old) != repr(new)
+            old.clear()
+            old.update(new)
+        elif repr(old) != repr(new):
+            count += 1
+            for other in [m for m in sys.modules.values() if vars(m).get(name) is old]:
+                setattr(other, name, new)
+    return count
 
 
 def _function(module: ModuleType, name: str) -> FunctionType | None:
@@ -139,7 +162,7 @@ def _function(module: ModuleType, name: str) -> FunctionType | None:
     return found if isinstance(found, FunctionType) else None
 
 
-@dataclass
+@dataclass(eq=False)
 class Reports:
     """Hears whether a test failed, and tells which, once."""
 
@@ -160,39 +183,55 @@ class Trial:
     Parameters
     ----------
     todo
-        Mutants of functions.
+        Mutants.
+    modules
+        All modules whose functions are watched.
     tell
         Told of each.
+    memory
+        Keeps which tests run through which function.
     left
-        Gets those that could not be planted in a living module.
+        Gets those that have to be loaded anew.
     """
 
     todo: Sequence[Mutant]
+    modules: Sequence[str]
     tell: Tell
+    memory: Path
     left: list[Mutant] = field(default_factory=list)
 
     def pytest_runtestloop(self, session: Any) -> bool:
         """Show every mutant to the tests that run through it."""
         session.config._tmp_path_factory.getbasetemp()  # noqa: SLF001 - one for all processes
         items = {item.nodeid: item for item in session.items}
-        names = sorted({mutant.module for mutant in self.todo})
-        code, text = forked(lambda mouth: watched(items, names, mouth))
-        if code != 0:
-            raise SystemExit(f"The tests do not pass without any mutant: {text or 'no answer'}")
         passing: dict[tuple[str, str], list[str]] = {}
-        for module, function, test in json.loads(text):
+        watched_then = self._watched(items)
+        for module, function, test in watched_then:
             passing.setdefault((module, function), []).append(test)
+        # What was not there when they were watched may run through anything.
+        new = set(items) - {test for _, _, test in watched_then}
         for mutant in self.todo:
-            chosen = passing.get((mutant.module, mutant.function), [])
-            self._show(mutant, [items[name] for name in chosen])
+            through = passing.get((mutant.module, mutant.function), [])
+            chosen = [name for name in through if name in items] if mutant.function else []
+            names = dict.fromkeys([*sorted(new), *chosen] if chosen else items)
+            self._show(mutant, [items[name] for name in names])
         return True
+
+    def _watched(self, items: dict[str, Any]) -> list[tuple[str, str, str]]:
+        """Return which tests run through which function, quickest first."""
+        if not self.memory.exists():
+            code, text = forked(lambda mouth: watched(items, self.modules, mouth))
+            if code != 0:
+                raise SystemExit(f"The tests do not pass without any mutant: {text or code}")
+            self.memory.write_text(text, "utf-8")
+        return [tuple(row) for row in json.loads(self.memory.read_text("utf-8"))]
 
     def _show(self, mutant: Mutant, items: Sequence[Any]) -> None:
         def task(mouth: int) -> int:
             return run(items, mouth) if plant(mutant) else 2
 
         code, text = forked(task) if items else (0, "")
-        if code == 2:
+        if code == 2 or (code == 0 and not mutant.function):
             self.left.append(mutant)
         else:
             self.tell(mutant, FATES.get(code, "killed"), text)
@@ -200,17 +239,21 @@ class Trial:
 
 def run(items: Sequence[Any], mouth: int) -> int:
     """Run tests up to the first that fails, and tell it; return 1 where one does."""
-    reports = Reports(mouth)
-    items[0].config.pluginmanager.register(reports)
+    reports, plugins = Reports(mouth), items[0].config.pluginmanager
+    plugins.register(reports)
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         if reports.failed:
-            return 1
-    return 0
+            break
+    plugins.unregister(reports)
+    return int(reports.failed)
 
 
 def watched(items: dict[str, Any], modules: Sequence[str], mouth: int) -> int:
-    """Run all tests; tell (module, function, test) for each that they run through, quickest first."""
+    """Run all tests; tell (module, function, test) for each that they run through, quickest first.
+
+    A test that runs through none is told with no module.
+    """
     files = {str(path_of(name)): name for name in modules}
     watch = coverage.Coverage(data_file=None, config_file=False, include=list(files))
     took: dict[str, float] = {}
@@ -229,7 +272,8 @@ def watched(items: dict[str, Any], modules: Sequence[str], mouth: int) -> int:
         for function, test in _passed(Path(file), watch.get_data())
         if test in took
     }
-    told = sorted(found, key=lambda row: took[row[2]])
+    idle = {("", "", test) for test in set(took) - {row[2] for row in found}}
+    told = sorted(found | idle, key=lambda row: took[row[2]])
     os.write(mouth, json.dumps(told).encode())
     return 0
 

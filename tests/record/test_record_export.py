@@ -91,6 +91,16 @@ def test_there_is_a_step_from_every_older_version_and_none_from_this_one():
         assert migrated(same) == {**same, "version": SCHEMA_VERSION}
 
 
+@pytest.mark.parametrize(("payload", "meant"), [
+    ({"kind": "patient_report"}, {"finding": None, "where": "", "sedation": "none"}),
+    ({"kind": "guard_refused"}, {"priority": "medium", "latching": False}),
+    ({"kind": "clock_tick"}, {}),
+])  # fmt: skip
+def test_what_version_1_did_not_say_is_said_as_it_was_meant(payload, meant):
+    found = migrated({"version": 1, "payload": payload})
+    assert found == {"version": SCHEMA_VERSION, "payload": {**payload, **meant}}
+
+
 def test_a_record_of_version_2_is_read_as_it_stands(tmp_path):
     alarm = GuardRefused(guard="g", why="w", clears="c", priority="high", latching=True)
     with Recorder(tmp_path / "new") as recorder:
