@@ -8,6 +8,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     artefacts,
     born,
+    cohort,
     control,
     evidence,
     exposure,
@@ -67,9 +68,13 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
     "evidence": evidence.checks,
     "outcomes": outcomes.checks,
+    "cohort": cohort.checks,
 }
 
-_NEEDS = {"outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels")}
+_NEEDS = {
+    "outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels"),
+    "cohort": ("distributed", "pyarrow", "yaml"),
+}
 """Packages of the extra of the same name, without which an area cannot be computed."""
 
 
@@ -98,6 +103,7 @@ SLOW: dict[str, Checks] = {
     "field": _slow_sound,
     "control": _treated,
     "record": record.slow_checks,
+    "cohort": cohort.slow_checks,
 }
 """Minutes to hours; run weekly and before a release."""
 
