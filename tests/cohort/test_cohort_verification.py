@@ -1,11 +1,14 @@
 """The rows of ``insonate verify cohort`` pass, and fail on a wrong subject; a record becomes a row."""
 
+import numpy as np
 import pytest
 
 from insonate.cohort import tasks
 from insonate.cohort.store import COLUMNS
-from insonate.cohort.treating import measured
+from insonate.cohort.treating import BESIDE, beside_target, energy_growth, measured
+from insonate.plant.symptoms import NEIGHBOURS
 from insonate.report import summarise
+from insonate.report.summary import SonicationSummary
 from insonate.testing.records import treatment_record
 from insonate.verification import cohort
 
@@ -43,3 +46,50 @@ def test_a_record_becomes_a_row():
     assert row["true_peak_degc"] == max(peaks)
     assert row["reached"] is (max(peaks) >= 54.0)
     assert row["outcome"] == summary.outcome
+
+
+def test_the_structures_beside_the_target_are_those_of_the_patient():
+    offsets = {n.offset_m for n in NEIGHBOURS if "capsule" in n.name or "sensory" in n.name}
+    assert {offset for _, offset in BESIDE.values()} == offsets
+
+
+class Planes:
+    """A record whose truth rises to the right by one a millimetre, and forward or up by 100 a millimetre."""
+
+    def __init__(self, record):
+        self.events, self._record = record.events, record
+
+    def array(self, ref):
+        count = self._record.array(ref).shape[0]
+        at = (np.arange(count) - (count - 1) / 2) * self.spacing * 1e3
+        return at[:, None] + 100 * at[None, :]
+
+    @property
+    def spacing(self):
+        return next(e.payload.plane_spacing_m for e in self.events if getattr(e.payload, "basis", "") == "truth")  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "side"), [("cl-right", 1), ("cl-left", -1)])
+def test_the_structures_are_read_at_their_place_on_the_right_side(target, side):
+    row = beside_target(Planes(treatment_record()), target)
+    spacing = Planes(treatment_record()).spacing * 1e3
+    for name, lateral, along in (
+        ("capsule_genu", 8, 4), ("capsule_posterior", 9, -1), ("sensory_hand", 5, 3), ("sensory_foot", 8, 3),
+    ):  # fmt: skip
+        expected = side * lateral + 100 * along
+        assert row[f"{name}_degc"] == pytest.approx(expected, abs=50.5 * spacing)
+
+
+def sonication(stage, energy, peak):
+    return SonicationSummary(1, stage, 1.0, 1.0, energy, None, peak, None, None)
+
+
+def test_energy_growth_is_that_of_treat_sonications_alone():
+    rows = [
+        sonication("verify", 1e3, 47.0),
+        sonication("treat", 10e3, 57.0),
+        sonication("treat", 12e3, 57.0),
+    ]
+    assert energy_growth(rows) == pytest.approx(1.2)
+    assert energy_growth(rows[:2]) is None
+    assert energy_growth([*rows, sonication("treat", None, None)]) == pytest.approx(1.2)

@@ -16,7 +16,9 @@ GROUPS = 3
 SPLIT_BY = ("sdr", "thickness_mm", "largest_energy_kj")
 MAXIMA = (
     "largest_energy_kj", "energy_kj", "true_peak_degc", "true_skull_degc", "true_scalp_degc",
-    "true_off_target_degc", "targeting_error_mm", "true_lesion_mm3", "minutes",
+    "true_off_target_degc", "targeting_error_mm", "true_lesion_mm3", "energy_per_k_growth", "minutes",
+    "capsule_genu_degc", "capsule_genu_cem43", "capsule_posterior_degc", "capsule_posterior_cem43",
+    "sensory_hand_degc", "sensory_hand_cem43", "sensory_foot_degc", "sensory_foot_cem43",
 )  # fmt: skip
 WORDS = {
     "sdr": "skull density ratio", "thickness_mm": "skull thickness, mm",
@@ -24,6 +26,15 @@ WORDS = {
     "true_peak_degc": "true peak, °C", "true_skull_degc": "true skull maximum, °C",
     "true_scalp_degc": "true scalp maximum, °C", "true_off_target_degc": "true off-target maximum, °C",
     "targeting_error_mm": "hottest place to target, mm", "true_lesion_mm3": "true volume above 240 CEM43, mm³",
+    "energy_per_k_growth": "energy per degree, over that of the treat sonication before",
+    "capsule_genu_degc": "internal capsule, genu: true peak, °C",
+    "capsule_genu_cem43": "internal capsule, genu: true dose, CEM43",
+    "capsule_posterior_degc": "internal capsule, posterior limb: true peak, °C",
+    "capsule_posterior_cem43": "internal capsule, posterior limb: true dose, CEM43",
+    "sensory_hand_degc": "sensory relay, hand: true peak at most, °C",
+    "sensory_hand_cem43": "sensory relay, hand: true dose at most, CEM43",
+    "sensory_foot_degc": "sensory relay, foot: true peak at most, °C",
+    "sensory_foot_cem43": "sensory relay, foot: true dose at most, CEM43",
     "minutes": "length of the session, min", "registration_mm": "error of registration, mm",
 }  # fmt: skip
 

@@ -29,7 +29,10 @@ COLUMNS = (
     "registration_mm", "refused", "sdr", "thickness_mm", "elements_on", "predicted_k_per_kj", "outcome",
     "sonications", "energy_kj", "largest_energy_kj", "measured_peak_degc", "true_peak_degc", "reached",
     "within_limits", "limits_broken", "true_skull_degc", "true_scalp_degc", "true_off_target_degc",
-    "targeting_error_mm", "true_lesion_mm3", "bled", "minutes",
+    "targeting_error_mm", "true_lesion_mm3", "true_volume_100_mm3", "true_volume_200_mm3",
+    "energy_per_k_growth", "bled", "minutes", "capsule_genu_degc", "capsule_genu_cem43",
+    "capsule_posterior_degc", "capsule_posterior_cem43", "sensory_hand_degc", "sensory_hand_cem43",
+    "sensory_foot_degc", "sensory_foot_cem43",
 )  # fmt: skip
 """Columns of every result; each drawn quantity is one more, ``drawn_...``."""
 

@@ -2,8 +2,10 @@
 
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from insonate.images import load_case, read_ct
 from insonate.images.writing import write_volume
 from insonate.record import Record
 from insonate.report import summarise
+from insonate.report.summary import SonicationSummary
 from insonate.session import CaseSource, PlanSettings, PreparedCase, RehearsalSettings, prepare
 from insonate.session.case import rehearse_plan
 
@@ -28,6 +31,7 @@ GOAL_DEGC = 54.0
 """The least peak of a treat sonication (``plan.PEAK_GOALS_DEGC``)."""
 
 BONE_HU = 300.0
+BODY_DEGC = 37.0
 
 _COARSE = ThermalOptions(
     fine_half_width_m=8e-3, fine_spacing_m=1e-3, coarse_spacing_m=4e-3,
@@ -62,7 +66,7 @@ def _treated(task: Task) -> Row:
         path.write_text(scenario_text(task), "utf-8")
         settings = RehearsalSettings(str(path), task.seed)
         record = rehearse_plan(case, settings, Path(name) / "out")
-        return _planned(case) | measured(record)
+        return _planned(case) | measured(record) | beside_target(record, task.target)
 
 
 @lru_cache(maxsize=2)
@@ -172,6 +176,64 @@ def _planned(case: PreparedCase) -> Row:
     }
 
 
+BESIDE: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "capsule_genu": ("axial", (8e-3, 4e-3, 0.0)),
+    "capsule_posterior": ("coronal", (9e-3, 0.0, -1e-3)),
+    "sensory_hand": ("axial", (5e-3, 3e-3, -2e-3)),
+    "sensory_foot": ("axial", (8e-3, 3e-3, -1e-3)),
+}
+"""Structures beside a thalamic target (``plant.symptoms``): plane of the record, and lateral, anterior,
+superior, m. Both of the capsule lie on their plane; the sensory relays lie 1-2 mm below the axial one, nearer to
+the focus, so that what is read for them is at most too high."""
+
+_AXES = {"axial": (0, 1), "coronal": (0, 2)}
+
+
+def beside_target(record: Record, target: str) -> Row:
+    """Return the true peak and dose at the structures beside a target, over the whole session."""
+    truth = next(
+        (
+            (event, event.payload)
+            for event in reversed(record.events)
+            if isinstance(event.payload, doc.LesionDescribed) and event.payload.basis == "truth"
+        ),
+        None,
+    )
+    if truth is None:
+        return {}
+    event, lesion = truth
+    side = -1.0 if target.endswith("left") else 1.0
+    row: Row = {}
+    for name, (plane, offset) in BESIDE.items():
+        if f"dose_{plane}" not in event.arrays:
+            continue
+        first, second = _AXES[plane]
+        mirrored = (side * offset[0], offset[1], offset[2])
+        for what, unit in (("peak", "degc"), ("dose", "cem43")):
+            values = record.array(event.arrays[f"{what}_{plane}"])
+            middle = (values.shape[0] - 1) // 2
+            at = [
+                middle + round(mirrored[axis] / lesion.plane_spacing_m)
+                for axis in (first, second)
+            ]
+            row[f"{name}_{unit}"] = float(values[at[0], at[1]])
+    return row
+
+
+def energy_growth(sonications: Sequence[SonicationSummary]) -> float | None:
+    """Return how much more energy per degree a treat sonication takes than the one before, mean of ratios."""
+    per_k = [
+        s.energy_j / (s.peak_degc - BODY_DEGC)
+        for s in sonications
+        if s.stage == "treat"
+        and s.energy_j
+        and s.peak_degc is not None
+        and s.peak_degc > BODY_DEGC
+    ]
+    ratios = [b / a for a, b in pairwise(per_k)]
+    return float(np.mean(ratios)) if ratios else None
+
+
 def measured(record: Record) -> Row:
     """Return what a record says came of a treatment; true values are known only in simulation."""
     summary = summarise(record)
@@ -179,6 +241,8 @@ def measured(record: Record) -> Row:
     hottest = max(truths, key=lambda t: t.peak_degc, default=None)
     broken = [limit.name for limit in summary.truth if limit.kept is False]
     peak = None if hottest is None else hottest.peak_degc
+    lesions = [e.payload for e in record.events if isinstance(e.payload, doc.LesionDescribed)]
+    lesion = next((found for found in lesions if found.basis == "truth"), None)
     return {
         "outcome": summary.outcome,
         "sonications": len(summary.sonications),
@@ -194,6 +258,9 @@ def measured(record: Record) -> Row:
         "true_off_target_degc": max((t.off_target_degc for t in truths), default=None),
         "targeting_error_mm": None if hottest is None else 1e3 * float(np.linalg.norm(hottest.focus_offset_m)),
         "true_lesion_mm3": summary.true_lesion_volume_mm3,
+        "true_volume_100_mm3": None if lesion is None else lesion.volume_100_mm3,
+        "true_volume_200_mm3": None if lesion is None else lesion.volume_200_mm3,
+        "energy_per_k_growth": energy_growth(summary.sonications),
         "bled": any(isinstance(e.payload, doc.HarmObserved) for e in record.events),
         "minutes": summary.duration_s / 60.0,
     }  # fmt: skip
