@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from insonate.cli import cohort as cohort_commands
 from insonate.cli import options as opt
 from insonate.cli import record as record_commands
 from insonate.cli import registry as registry_commands
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 app.add_typer(record_commands.app, name="record")
 app.add_typer(registry_commands.app, name="registry")
+app.add_typer(cohort_commands.app, name="cohort")
 app.command(name="scenarios")(scenario_commands.scenarios)
 
 

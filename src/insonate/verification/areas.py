@@ -8,6 +8,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     artefacts,
     born,
+    cohort,
     control,
     evidence,
     exposure,
@@ -60,9 +61,13 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
     "evidence": evidence.checks,
     "outcomes": outcomes.checks,
+    "cohort": cohort.checks,
 }
 
-_NEEDS = {"outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels")}
+_NEEDS = {
+    "outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels"),
+    "cohort": ("distributed", "pyarrow", "yaml"),
+}
 """Packages of the extra of the same name, without which an area cannot be computed."""
 
 
@@ -92,6 +97,7 @@ SLOW: dict[str, Checks] = {
     "control/random": control.slow_checks,
     "control/scenarios": scenarios.slow_checks,
     "record": record.slow_checks,
+    "cohort": cohort.slow_checks,
 }
 """Minutes to hours; run weekly and before a release. What stands before the slash is the area."""
 
