@@ -99,6 +99,11 @@ def render_page(record: RecordLike, other: RecordLike | None = None) -> str:
     return page.lstrip() + "\n"
 
 
+def figures_of(record: RecordLike) -> tuple[Picture, ...]:
+    """Return the pictures of a record's report, in their order."""
+    return tuple(_pictures(Story(record)).values())
+
+
 def _pictures(story: Story) -> dict[str, Picture]:
     drawn: list[Picture | None] = [anatomy.planes_picture(story)]
     array = elements.elements_of(story)
@@ -206,4 +211,4 @@ def _write_atomically(place: Path, page: str) -> None:
         raise
 
 
-__all__ = ["RecordLike", "render_page", "render_report"]
+__all__ = ["RecordLike", "figures_of", "render_page", "render_report"]
