@@ -67,7 +67,7 @@ class Running:
         raise AssertionError(f"waited in vain; {self.desk.busy} {self.desk.fault!r}")
 
 
-def start(folder: Path, **options) -> tuple[Running, threading.Thread]:
+def _start(folder: Path, **options) -> tuple[Running, threading.Thread]:
     server = Server(ServeOptions(folder, draft=True, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -75,8 +75,14 @@ def start(folder: Path, **options) -> tuple[Running, threading.Thread]:
 
 
 @pytest.fixture(scope="session")
+def start():
+    """A function that starts a server: for tests that want one of their own."""
+    return _start
+
+
+@pytest.fixture(scope="session")
 def running(tmp_path_factory):
-    made, thread = start(tmp_path_factory.mktemp("console") / "case")
+    made, thread = _start(tmp_path_factory.mktemp("console") / "case")
     made.until(lambda: made.server._server.started)
     yield made
     made.server.end()

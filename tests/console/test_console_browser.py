@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import start
 from playwright.sync_api import expect
 
 from insonate.record import open_record
@@ -99,7 +98,7 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
+def sample(tmp_path_factory, start):
     """A server of its own with the sample head."""
     given = case_source(ROOT / "samples" / "cranium", None, None, phantom=False)
     made, thread = start(tmp_path_factory.mktemp("sample") / "case", given=given)

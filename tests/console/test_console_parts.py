@@ -245,3 +245,9 @@ def test_what_the_patient_says_is_said_in_words():
 def test_a_server_for_everybody_is_refused(tmp_path, options):
     with pytest.raises(SettingsError, match=r"listen|port"):
         ServeOptions(tmp_path, **options)
+
+
+@pytest.mark.parametrize(("standing", "word"), [(True, "still there"), (False, "gone")])
+def test_an_acknowledged_alarm_says_whether_its_cause_is_there(standing, word):
+    heard = doc.AlarmAcknowledged(guard="motion", standing=standing)
+    assert said(event(heard)) == f"Alarm of motion acknowledged; its cause is {word}."

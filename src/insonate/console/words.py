@@ -130,6 +130,9 @@ _SAID: dict[type, Callable[[Any], str]] = {
     doc.GuardRefused: lambda p: (
         f"{p.guard.capitalize()} says no. {p.why} Clears with: {p.clears}."
     ),
+    doc.AlarmAcknowledged: lambda p: (
+        f"Alarm of {p.guard} acknowledged; its cause is {'still there' if p.standing else 'gone'}."
+    ),
     doc.CommandRefused: lambda p: f"Refused: {p.why}",
     doc.WaitSet: lambda p: f"Wait until {p.until_s:.0f} s: {p.because}",
     doc.Resteered: _moved,

@@ -24,6 +24,7 @@ from insonate.events.documents import LesionDescribed, SessionClosed, SessionOpe
 from insonate.plan import Stage
 from insonate.plant import Reality, World, scenario_named
 from insonate.record import Record, Recorder, open_record
+from insonate.record.places import BESIDE, RECORD
 from insonate.record.writing import nobody
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
@@ -41,7 +42,6 @@ from insonate.session.rehearse import Ended, Manner, Treatment
 from insonate.session.replay import settings_to_json
 from insonate.session.room import (
     PLAN_FILES,
-    RECORD,
     REPORT,
     make_room,
     require_plan_room,
@@ -117,6 +117,9 @@ def rehearse_case(
 ) -> RehearsalResult:
     """Plan a head, rehearse its treatment, and write record and report into ``out``.
 
+    Where the scenario names another beside it, the same patient is treated a second time, into
+    ``out/beside``, by the automatic operator, and the report compares.
+
     Parameters
     ----------
     source, plan
@@ -136,16 +139,30 @@ def rehearse_case(
         When an input cannot be used, or ``out`` holds a finished record.
     """
     require_room(out, replace=replace)
+    require_room(out / BESIDE, replace=replace)
     case = prepare(source, plan, progress)
     make_room(out, replace=replace)
+    make_room(out / BESIDE, replace=replace)
     record = rehearse_plan(case, settings, out, progress=progress)
+    other = _rehearse_beside(case, settings, out / BESIDE, progress)
     progress("Writing the report", 0.1)
-    report = render_report(record, out / REPORT)
+    report = render_report(record, out / REPORT, other)
     progress("Writing the report", 1.0)
     scenario = scenario_named(settings.scenario)
     points = score(record.events, scenario)
     found = verdicts(record.events, scenario.expect) if scenario.expect is not None else ()
     return RehearsalResult(record.folder, report, summarise(record), points, found)
+
+
+def _rehearse_beside(
+    case: PreparedCase, settings: RehearsalSettings, out: Path, progress: Progress
+) -> Record | None:
+    """Rehearse the scenario that the first one names, if it names one: the same head and seed."""
+    name = scenario_named(settings.scenario).beside
+    if not name:
+        return None
+    again = RehearsalSettings(name, settings.seed, settings.protocol)
+    return rehearse_plan(case, again, out, progress=progress)
 
 
 def rehearse_plan(
