@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from insonate.console.serve import ServeOptions, Server
 
@@ -25,6 +25,9 @@ ARGUMENTS = [
     "--enable-unsafe-swiftshader",
 ]
 """As root there is no sandbox; without the others Chromium speaks to hosts that nobody asked for."""
+
+
+expect.set_options(timeout=30_000)
 
 
 @dataclass
