@@ -235,6 +235,9 @@ export const words = {
     play: "Play",
     halt: "Halt",
     score: "How it was led",
+    columns: ["objective", "found", "verdict"],
+    reached: "✓ reached",
+    missed: "✗ missed",
     mm: "min:s",
   },
   busy: {

@@ -49,8 +49,8 @@ export class ReportPanel implements Panel {
     show(this.rest, view.report);
     text(this.outcome, view.run?.outcome ?? "");
     fill(this.score, view.run?.score, () => {
-      const rows = (view.run?.score ?? []).map((s) => [s.label, s.value, s.unit === "reached" ? "✓ reached" : "✗ missed"]);
-      return rows.length > 0 ? [table(["objective", "found", ""], rows, words.report.score)] : [];
+      const rows = (view.run?.score ?? []).map((s) => [s.label, s.value, s.unit === "reached" ? words.report.reached : words.report.missed]);
+      return rows.length > 0 ? [table(words.report.columns, rows, words.report.score)] : [];
     });
     if (!view.report) this.loaded = false;
     else if (!this.loaded && this.root.offsetParent !== null) void this.load();
