@@ -54,8 +54,8 @@ class Operator:
         self.press(f"[data-verb='{name}']", timeout)
 
     def state(self):
-        status = self.running.desk.facts.run.status
-        return None if status is None else str(status.state)
+        found = self.running.desk.state
+        return None if found is None else str(found)
 
     def until(self, *states, timeout=120.0):
         self.running.until(lambda: self.state() in states, timeout)
