@@ -295,7 +295,8 @@ def _sentence(state: ControllerState, why: str, lesion: LesionDescribed | None) 
             f"above 17 CEM43, in {state.sonication} sonications and {minutes:.0f} minutes."
         )
     reason = (state.unreachable or why).removesuffix(".")
-    return f"No lesion was made in {state.sonication} sonications: {reason}."
+    told = f": {reason}" if reason else ""
+    return f"No lesion was made in {state.sonication} sonications{told}."
 
 
 def plan_case(
