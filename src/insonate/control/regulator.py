@@ -12,6 +12,7 @@ from insonate.control.state import (
     heating_shape,
 )
 from insonate.events.documents import SonicationProposed
+from insonate.events.sight import FocusEstimate
 from insonate.plan import Sonication
 
 BAND = 1.645
@@ -302,9 +303,17 @@ def lowered_power(exposure: Exposure, settings: ControlSettings) -> float:
     return exposure.power_w * min(1.0, max(0.0, (allowed - stays) / (1.0 - stays)))
 
 
-def goal_reached(exposure: Exposure, settings: ControlSettings) -> bool:
-    """Return whether the measured peak is at the top of the stage's goal, less the margin."""
+def goal_reached(
+    exposure: Exposure, settings: ControlSettings, focus: FocusEstimate | None = None
+) -> bool:
+    """Return whether the peak is at the top of the stage's goal, less the margin.
+
+    As a frame has measured it, or as it is estimated to be now from two frames or more: a frame
+    shows how hot the focus was half its length ago.
+    """
     top = settings.goals[exposure.stage][1] - settings.goal_margin_k
+    if focus is not None and focus.frames > 1 and focus.focus_degc >= top:
+        return True
     return exposure.peak_degc is not None and exposure.peak_degc >= top
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from insonate.events.base import Document, optional, preset, unit
 from insonate.events.presence import Finding, MotionReading, OperatorPresent, Sedation
+from insonate.events.sight import FocusEstimate, StreamNoted
 from insonate.events.states import EndReason, Priority, State, Verb
 
 StageName = Literal["align", "verify", "treat"]
@@ -266,6 +267,7 @@ Observation = (
     | ArrayReading
     | OperatorPresent
     | MotionReading
+    | FocusEstimate
 )
 
 # --- decisions: everything the controller answers --------------------------------------------
@@ -330,6 +332,10 @@ class SonicationReviewed(Document):
     rise_k: float = unit("K")
     k_per_kj: float | None = optional("K/kJ")
     dose_cem43: float = unit("CEM43")
+    """Along straight lines from frame to frame."""
+    dose_low_cem43: float | None = optional("CEM43")
+    dose_high_cem43: float | None = optional("CEM43")
+    """The 90 % interval of the last ``FocusEstimate``; None where there was none."""
     focus_offset_m: Point | None = optional("m")
     stage_done: bool
     sentence: str
@@ -503,6 +509,8 @@ Payload = Annotated[
     | ArrayReading
     | OperatorPresent
     | MotionReading
+    | FocusEstimate
+    | StreamNoted
     | StateChanged
     | SonicationProposed
     | PowerSet
