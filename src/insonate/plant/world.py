@@ -186,6 +186,11 @@ class World:
         calibrated = self._calibration if self._factors else None
         self.sight.begin(scanned, self.time_s, base, calibrated)
 
+    def end_power(self, at_s: float) -> None:
+        """Let the drive go off at ``at_s``, if that is earlier than it would by itself."""
+        if self._off_at_s is not None:
+            self._off_at_s = min(self._off_at_s, max(at_s, self.time_s))
+
     def steer(self, total_m: Point) -> None:
         """Move the true focus electronically; the model believes in the plan's focus as ever."""
         self._steered = total_m
@@ -248,16 +253,21 @@ class World:
         """Time from one thermometry frame to the next, s."""
         return self.scanner.protocol.frame_time_s
 
+    def next_end_s(self) -> float:
+        """Return the time to which the next ``tick`` would move, s."""
+        frame_end = self._frame_start_s + self.frame_s
+        ends = [self.time_s + self.frame_s / TICKS_PER_FRAME, frame_end]
+        if self._off_at_s is not None:
+            ends.append(self._off_at_s)
+        return min(ends)
+
     def tick(self) -> bool:
         """Move on by a quarter frame, less where power or frame end; return whether one ended.
 
         What the frame shows waits at the port, unless it was lost.
         """
         frame_end = self._frame_start_s + self.frame_s
-        ends = [self.time_s + self.frame_s / TICKS_PER_FRAME, frame_end]
-        if self._off_at_s is not None:
-            ends.append(self._off_at_s)
-        step = max(min(ends) - self.time_s, 0.0)
+        step = max(self.next_end_s() - self.time_s, 0.0)
         self._look(self.time_s + step / 4, step / 2)
         self._pass(step)
         self._look(self.time_s - step / 4, step / 2)

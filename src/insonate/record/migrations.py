@@ -26,7 +26,10 @@ def _from_1(content: Content) -> Content:
 
 
 def _from_2(content: Content) -> Content:
-    """Nothing to add: version 2 knew no estimate between the frames, and its reviews no interval."""
+    """Nothing to add: version 2 knew no estimate between the frames and no acknowledged alarms.
+
+    Its latching alarms ended with a resume.
+    """
     return {**content, "version": 3}
 
 
