@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -233,7 +234,7 @@ def test_a_changed_removed_moved_or_added_line_is_found_and_located(written, cha
     changed(folder, 2, change)
     with pytest.raises(RecordError, match=r"^event 2: .*changed"):
         open_record(folder)
-    assert check_record(folder)[0].where == "event 2"
+    assert [finding.where for finding in check_record(folder)] == ["event 2"]
 
 
 def test_a_changed_and_a_missing_array_are_named(written):
@@ -406,6 +407,31 @@ def test_on_a_full_disk_all_before_is_intact_and_nothing_more_is_taken(
     assert len(record.missing) == 1
 
 
+@pytest.mark.parametrize(("error", "word"), [
+    (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    (OSError("the cable is loose"), "the cable is loose"),
+])  # fmt: skip
+def test_what_a_disk_says_is_said_in_its_words(tmp_path, monkeypatch, error, word):
+    def broken(*args):
+        raise error
+
+    recorder = Recorder(tmp_path)
+    monkeypatch.setattr(os, "write", broken)
+    with pytest.raises(RecordError) as first:
+        add(recorder)
+    monkeypatch.undo()
+    with pytest.raises(RecordError) as second:
+        add(recorder)
+    recorder.close()
+    assert str(first.value) == (
+        f"The record in {tmp_path} cannot be written: {word}. All events before are kept; make room "
+        "or choose another folder."
+    )
+    assert str(second.value) == (
+        f"The record takes no more events: writing failed ({word}); what came before is kept."
+    )
+
+
 def test_a_half_written_line_on_a_disk_that_cannot_even_truncate_is_torn(tmp_path, monkeypatch):
     recorder = Recorder(tmp_path)
     first = add(recorder)
@@ -488,6 +514,62 @@ def test_only_what_matters_is_forced_to_the_disk_one_by_one(tmp_path, monkeypatc
     add(recorder, PowerSet(sonication=1, power_w=0.0), arrays={"a": (np.ones(2), "K")})
     assert len(calls) == 5  # the array is there already
     recorder.close()
+
+
+def test_a_new_record_its_header_and_its_name_are_on_the_disk_before_any_event(
+    tmp_path, monkeypatch
+):
+    forced, real = [], os.fsync
+
+    def watched(handle):
+        forced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    recorder = Recorder(tmp_path)
+    assert forced == [(tmp_path / "events.jsonl").stat().st_ino, tmp_path.stat().st_ino]
+    forced.clear()
+    recorder.close()
+    assert forced == [(tmp_path / "events.jsonl").stat().st_ino]
+
+
+def handles():
+    """Return the files that this process holds open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sorted(str(link.readlink()) for link in links if link.exists())
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="no such list of open files here"
+)
+def test_no_file_is_left_open_however_it_ends(tmp_path, monkeypatch):
+    before = handles()
+    with Recorder(tmp_path / "deep" / "er") as recorder:
+        add(recorder, arrays={"a": (np.ones(2), "K")})
+        assert len(handles()) == len(before) + 2
+    assert handles() == before
+    for call in ("write", "fsync"):
+        monkeypatch.setattr(os, call, full)
+        with pytest.raises(RecordError):
+            Recorder(tmp_path / call)
+        monkeypatch.undo()
+        assert handles() == before
+    with Recorder(tmp_path / "one"), pytest.raises(RecordError):
+        Recorder(tmp_path / "one")
+    with pytest.raises(RecordError, match="finished"):
+        Recorder(sample_record(tmp_path / "two") and tmp_path / "two")
+    assert handles() == before
+
+
+def test_an_event_holds_all_that_was_said_of_it(tmp_path):
+    wall = datetime(2026, 1, 2, tzinfo=UTC)
+    with Recorder(tmp_path, wall=lambda: wall) as recorder:
+        add(recorder)
+        told = add(recorder, time_s=2.5, source=Source.SCANNER, cause=0, reason="so it is")
+    (_, again) = open_record(tmp_path).events
+    assert again == told
+    assert (told.sequence, told.time_s, told.wall, told.source, told.cause, told.reason) == (
+        1, 2.5, wall, Source.SCANNER, 0, "so it is")  # fmt: skip
 
 
 def test_where_folders_cannot_be_opened_the_names_are_left_to_the_system(tmp_path, monkeypatch):
