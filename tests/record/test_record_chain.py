@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ from insonate.record.arrays import load, npy_head, portable, reference, store
 from insonate.record.lines import _link, canonical, header
 from insonate.record.places import record_beside
 from insonate.record.reading import read_chain
+from insonate.record.writing import RELAXED
 from insonate.verification.record import (
     checks,
     is_found,
@@ -494,6 +496,54 @@ def test_where_folders_cannot_be_opened_the_names_are_left_to_the_system(tmp_pat
 
     monkeypatch.setattr(os, "open", forbidden)
     assert arrays_module.sync_folder(tmp_path) is None
+
+
+def test_whoever_listens_is_told_of_each_event_once_it_is_kept_and_of_nothing_else(
+    tmp_path, monkeypatch
+):
+    heard = []
+
+    def hear(event, arrays):
+        heard.append((event, {name: (a.tolist(), u) for name, (a, u) in arrays.items()}))
+        assert open_record(tmp_path).events[-1] == event
+
+    recorder = Recorder(tmp_path, told=hear)
+    first = add(recorder)
+    second = add(recorder, arrays={"a": (np.ones(2), "K")})
+    assert heard == [(first, {}), (second, {"a": ([1.0, 1.0], "K")})]
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordError):
+        add(recorder, PowerSet(sonication=1, power_w=1.0))
+    monkeypatch.undo()
+    recorder.close()
+    assert len(heard) == 2
+
+
+def test_only_readings_that_come_again_and_again_wait_for_the_disk():
+    assert {
+        "clock_tick", "cooling_reading", "cavitation_reading", "model_estimate", "array_reading",
+        "motion_reading", "operator_present",
+    } == RELAXED  # fmt: skip
+
+
+def test_files_of_a_record_can_be_read_by_others_and_run_by_nobody(written):
+    folder, _ = written
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (folder / "events.jsonl", folder / ".lock", *(folder / "arrays").iterdir()):
+        assert path.stat().st_mode & 0o777 == 0o644 & ~mask
+
+
+def test_events_of_two_threads_stand_one_after_the_other(tmp_path):
+    with Recorder(tmp_path) as recorder:
+
+        def write(_):
+            for _ in range(20):
+                add(recorder)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+    assert [e.sequence for e in open_record(tmp_path).events] == list(range(80))
 
 
 # --- what is not taken ---

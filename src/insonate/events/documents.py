@@ -35,6 +35,7 @@ from insonate.events.observations import (
     TemperatureFrame,
 )
 from insonate.events.presence import MotionReading, OperatorPresent
+from insonate.events.sight import FocusEstimate, StreamNoted
 from insonate.events.statements import (
     CorrectionRow,
     HeadDescribed,
@@ -68,6 +69,8 @@ Payload = Annotated[
     | ArrayReading
     | OperatorPresent
     | MotionReading
+    | FocusEstimate
+    | StreamNoted
     | StateChanged
     | SonicationProposed
     | PowerSet
@@ -97,6 +100,7 @@ __all__ = [
     "CoolingReading",
     "CorrectionRow",
     "Decision",
+    "FocusEstimate",
     "GuardRefused",
     "HarmObserved",
     "HeadDescribed",
@@ -123,6 +127,7 @@ __all__ = [
     "SonicationRow",
     "StageName",
     "StateChanged",
+    "StreamNoted",
     "TemperatureFrame",
     "TruthCurve",
     "TruthObserved",
