@@ -112,6 +112,7 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
         tables.limit_table(story, summary),
         heat_page.heat_table(story),
         heat_page.size_table(story),
+        heat_page.neighbour_table(story),
         heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),
