@@ -144,8 +144,11 @@ def _span(
     for k in range(first, last):
         end = after[at + k] + base
         start = end - change[at + k]
-        low, high = min(low, start, end), max(high, start, end)
-        fall, rise = min(fall, change[at + k]), max(rise, change[at + k])
+        cool, warm = (start, end) if start < end else (end, start)
+        low = min(low, cool)
+        high = max(high, warm)
+        fall = min(fall, change[at + k])
+        rise = max(rise, change[at + k])
     return low, high, -fall, rise
 
 

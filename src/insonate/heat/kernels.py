@@ -220,13 +220,19 @@ def _row_errors(
     at, begin, end = place
     step, hot = times
     error = bend = np.float32(0.0)
+    half = np.float32(0.4) * step
     for k in range(begin, end):
-        rates = np.float32(2.0) * rate[at + k] + flow[k]
-        error = max(error, abs(np.float32(0.4) * step * rates - np.float32(0.8) * x[at + k]))
+        off = half * (np.float32(2.0) * rate[at + k] + flow[k]) - np.float32(0.8) * x[at + k]
+        size = abs(off)
+        error = max(error, size)
+    warmest = np.float32(-1e9)
     for k in range(begin, end):
-        warmest = rise[at + k] + max(x[at + k], np.float32(0.0))
-        bent = np.float32(0.125) * step * abs(flow[k])
-        bend = max(bend, bent if warmest > hot else np.float32(0.0))
+        warm = rise[at + k] + abs(x[at + k])
+        warmest = max(warmest, warm)
+    if warmest > hot:
+        for k in range(begin, end):
+            if rise[at + k] + max(x[at + k], np.float32(0.0)) > hot:
+                bend = max(bend, np.float32(0.125) * step * abs(flow[k]))
     return error, bend
 
 
@@ -328,46 +334,60 @@ def find_rates(
 
 
 @compiled_inline
-def _mean_of(
-    fine: Field, capacity: Field, inverse: Field, first: tuple[int, int, int], ratio: int
-) -> tuple[float, float]:
-    """Return Σ ρC U and Σ ρC over the live cells of one block."""
-    heat, total = 0.0, 0.0
-    for a in range(first[0], first[0] + ratio):
-        for b in range(first[1], first[1] + ratio):
-            for c in range(first[2], first[2] + ratio):
-                if inverse[a, b, c] > 0:
-                    heat += capacity[a, b, c] * fine[a + 1, b + 1, c + 1]
-                    total += capacity[a, b, c]
-    return heat, total
+def _add_row(
+    sums: tuple[Field, Field],
+    fine: Field,
+    lattice: tuple[Field, Field],
+    shape: Shape,
+    place: tuple[int, int],
+) -> None:
+    """Add Σ ρC U and Σ ρC of the live cells of one fine row to sums along z."""
+    heat, total = sums
+    capacity, inverse = lattice
+    i, j = place
+    at, _, _ = padded(i, j, shape)
+    cell = np.uintp((i * shape[1] + j) * shape[2])
+    for k in range(np.uintp(shape[2])):
+        live = capacity[cell + k] if inverse[cell + k] > 0 else np.float32(0.0)
+        heat[k] += live * fine[at + k]
+        total[k] += live
 
 
 @compiled_parallel
 def restrict(
     fine: Field,
     lattice: tuple[Field, Field],
-    coarse: Field,
-    corner: tuple[int, int, int],
-    ratio: int,
+    shape: Shape,
+    coarse: NDArray[np.float32],
+    place: tuple[int, int, int, int],
     share: float,
 ) -> float:
     """Give the fine cells' mean, weighted with ρC, to the coarse cells that they replace.
 
-    These arrays are not flat. ``lattice`` holds ρC and 1/ρC (0 in water) of the fine cells; with a
-    ``share`` of 1 the coarse cells take the mean, with 0 they are only compared. Returns by how
-    much they are off at most.
+    ``lattice`` holds ρC and 1/ρC (0 in water) of the fine cells; ``coarse`` is padded and not flat;
+    ``place`` is the first coarse cell and the ratio. With a ``share`` of 1 the coarse cells take the
+    mean, with 0 they are only compared. Returns by how much they are off at most.
     """
+    x, y, z, ratio = place
     capacity, inverse = lattice
-    x, y, z = corner
-    nx, ny, nz = capacity.shape
+    nx, ny, nz = shape
     worst = np.zeros(nx // ratio)
     for i in prange(nx // ratio):
+        heat, total = np.empty(nz, np.float32), np.empty(nz, np.float32)
         for j in range(ny // ratio):
+            heat[:] = 0.0
+            total[:] = 0.0
+            for a in range(ratio):
+                for b in range(ratio):
+                    row = (i * ratio + a, j * ratio + b)
+                    _add_row((heat, total), fine, (capacity, inverse), (nx, ny, nz), row)
             for k in range(nz // ratio):
-                first = (i * ratio, j * ratio, k * ratio)
-                heat, total = _mean_of(fine, capacity, inverse, first, ratio)
-                if total > 0:
-                    off = heat / total - coarse[x + i + 1, y + j + 1, z + k + 1]
+                one = all_of = 0.0
+                for c in range(k * ratio, (k + 1) * ratio):
+                    one += heat[c]
+                    all_of += total[c]
+                if all_of > 0:
+                    off = one / all_of - coarse[x + i + 1, y + j + 1, z + k + 1]
                     worst[i] = max(worst[i], abs(off))
                     coarse[x + i + 1, y + j + 1, z + k + 1] += share * off
     return float(worst.max())

@@ -28,7 +28,7 @@ from insonate.core.units import BODY_TEMPERATURE_DEGC
 from insonate.heat.absorption import Absorption
 from insonate.heat.folding import Folded
 from insonate.heat.inflow import Inflow
-from insonate.heat.kernels import Rows, restrict
+from insonate.heat.kernels import Rows, flat, restrict
 from insonate.heat.lattice import Field, Lattice, with_blood_of, without_blood
 from insonate.heat.ledger import Book, Energy, absorbed_w
 from insonate.heat.model import HeatSource, ThermalModel
@@ -341,8 +341,10 @@ class Simulation:
 
     def _restrict(self, fine: Field, coarse: Field, *, share: float) -> float:
         model = self.model
-        cells = (model.fine.capacity, model.fine.inverse_capacity)
-        return restrict(fine, cells, coarse, model.corner, model.ratio, share)
+        lattice = model.fine
+        cells = (flat(lattice.capacity), flat(lattice.inverse_capacity))
+        place = (*model.corner, model.ratio)
+        return restrict(flat(fine), cells, lattice.grid.shape, coarse, place, share)
 
     def _set_apart(self) -> None:
         """Let both grids carry what is theirs."""
