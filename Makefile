@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse phantom test lint types contracts unit docs wheel verify verify-slow lock clean
+.PHONY: help rehearse phantom serve test lint types contracts browser unit coverage mutate docs wheel verify verify-slow lock clean
 
 help:
 	@echo "make rehearse   install into .venv and rehearse a treatment on the sample head"
+	@echo "make serve      the operator's console in a browser, on the sample head"
 	@echo "make test       everything CI checks: lint, types, contracts, tests, docs, wheel, main job"
 	@echo "make verify     every verified number, computed now"
 	@echo "make verify-slow  the slow verified numbers: run weekly and before a release"
+	@echo "make coverage   every branch of controller, record and documents is run through by their own tests"
+	@echo "make mutate     plants mistakes in guards, table and chain: each must be found by a test"
 	@echo "make docs       build the documentation into build/docs"
 	@echo "make clean      remove .venv and build"
 
@@ -32,6 +35,10 @@ rehearse: $(VENV)/.run
 phantom: $(VENV)/.run
 	$(BIN)/insonate rehearse --phantom --out build/phantom --replace
 
+serve: $(VENV)/.dev
+	$(BIN)/python scripts/build_page.py
+	$(BIN)/insonate serve samples/cranium
+
 verify: $(VENV)/.run
 	$(BIN)/insonate verify
 
@@ -48,8 +55,20 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.dev
+browser: $(VENV)/.dev
+	$(BIN)/python scripts/build_page.py
+	$(BIN)/python scripts/find_browser.py
+
+unit: $(VENV)/.dev browser
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -q tests/control tests/record -k "not treatment and not exploration and not latency and not stateful" \
+		--cov=insonate.control --cov=insonate.record --cov=insonate.events \
+		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+mutate: $(VENV)/.dev
+	$(BIN)/python scripts/mutate.py guards table chain --report docs/safety/mutation.md
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
@@ -62,7 +81,7 @@ wheel: $(VENV)/.dev
 	build/fresh/bin/python -m pip install --quiet --constraint $(CONSTRAINTS) build/wheel/*.whl
 	cd build && fresh/bin/insonate rehearse --phantom --out wheel-rehearsal --replace
 
-test: lint types contracts unit docs wheel verify rehearse
+test: lint types contracts unit coverage docs wheel verify rehearse
 	@echo "All checks passed."
 
 lock: $(VENV)/.dev

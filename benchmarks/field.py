@@ -1,7 +1,8 @@
 """How fast the wave engine is, and how exact: ``python -m benchmarks.field [--fft NAME] [--head]``.
 
 ``--device cuda`` takes the GPU. ITRUSST benchmarks 3 and 4 with the bowl at 0.5 mm against their exact fields; with ``--head`` also
-one solve from a target in the sample head at 220 and 650 kHz. Each problem runs in a process of its
+one solve from a target in the sample head at 220 and 650 kHz; with ``--plan KHZ`` phases and
+treatment field of the sample's plan instead. Each problem runs in a process of its
 own, so that the peak of memory is its own; kernels are compiled before the clock starts.
 """
 
@@ -10,6 +11,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -98,6 +100,39 @@ def measure_head(frequency_hz: float, library: str, where: str) -> dict[str, obj
     }
 
 
+def measure_plan(frequency_khz: float) -> dict[str, object]:
+    """Plan the sample by waves through the command line; kernels are compiled or cached."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(sys.executable, "-m", "insonate", "plan", str(SAMPLE.parent)),
+            *("--engine", "born", "--frequency-khz", f"{frequency_khz:g}", "--quiet"),
+            *("--out", f"{folder}/plan"),
+        ]
+        wall = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        wall = time.perf_counter() - wall
+        plan = json.loads(Path(folder, "plan", "plan.json").read_text(encoding="utf-8"))
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = plan["plan"]["engine_provenance"]
+    second = {
+        n: told[f"treatment field: {n}"] for n in ("iterations", "wall_s", "cpu_s", "source")
+    }
+    return {
+        "problem": f"plan of the sample by waves, {frequency_khz:g} kHz",
+        "box": told["box"],
+        "fft": told["fft"],
+        "phases": {name: told[name] for name in ("iterations", "wall_s", "cpu_s")},
+        "treatment field": second,
+        "elements that keep their rays": told["elements that keep their rays"],
+        "whole plan": {
+            "wall_s": round(wall, 1),
+            "cpu_s": round(spent.ru_utime + spent.ru_stime, 1),
+            "peak_mb": spent.ru_maxrss // 1024,
+        },
+        "corrections": plan["corrections"],
+    }
+
+
 def crossed(head, frequency_hz: float) -> tuple[Grid, np.ndarray]:
     """Return the part of the head above a target 75 mm below the vertex, and the target."""
     x, y, z = head.grid.axes()
@@ -152,6 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fft", action="append", choices=fft.LIBRARIES)
     parser.add_argument("--head", action="store_true")
+    parser.add_argument("--plan", type=float, metavar="KHZ", help="plan the sample by waves")
     parser.add_argument("--device", choices=DEVICES, default="cpu")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -166,6 +202,9 @@ def main() -> None:
         print(json.dumps(run))
         return
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
+    if asked.plan:
+        print(json.dumps(measure_plan(asked.plan), indent=2))
+        return
     problems = ["3", "4", *(["220e3", "650e3"] if asked.head else [])]
     print(
         "| problem | FFT | box | iterations | CPU s | wall s | peak MB | against the exact field |"

@@ -29,7 +29,6 @@ from insonate.field.born import (
     point_source,
     solve_born,
 )
-from insonate.field.born.transfer import discs
 from insonate.field.has import HasOptions, has_field, has_transfer, head_shells
 from insonate.head import HeadModel, HeadOptions, Landmarks, build_head
 from insonate.images import crop_to_head, read_ct, resample_band_limited
@@ -106,15 +105,11 @@ def born_transfer(
     options = BornOptions(tolerance=1e-2)
     field = solve_born(head_medium(head, grid), point_source(target), options=options)
     print(field.convergence.sentence, f"{field.provenance['cpu_s']} CPU s", file=sys.stderr)
-    points, _ = discs(elements.centres, elements.normals, elements.areas)
-    outside = ~grid.contains(points).reshape(len(elements.areas), -1).any(axis=1)
+    radius = float(np.sqrt(elements.areas.max() / np.pi))
+    outside = ~grid.contains(elements.centres, -radius / spacing)
     index = tuple(np.floor(head.grid.indices_of(target) + 0.5).astype(int))
-    transfer = np.zeros(len(outside), complex)
-    transfer[outside] = element_transfer(
-        field,
-        (1.0, float(head.density[index])),
-        (elements.centres[outside], elements.normals[outside], elements.areas[outside]),
-    )
+    source = (1.0, float(head.density[index]))
+    transfer = element_transfer(field, source, elements, on=outside)
     return transfer, outside
 
 

@@ -1,4 +1,4 @@
-"""Write docs/safety/hazards.md and docs/safety/states.md from the code.
+"""Write docs/safety/hazards.md, docs/safety/states.md and the table of docs/scenarios.md from the code.
 
 ``python scripts/make_safety_pages.py [--check]``; with ``--check`` nothing is written, and the exit
 code is 1 where a page is not what the code says, or a guard has no test.
@@ -17,6 +17,7 @@ from insonate.control.hazards import Hazard  # noqa: E402
 from insonate.control.table import TABLE, Cause, legal_verbs  # noqa: E402
 from insonate.core.provenance import DISCLAIMER  # noqa: E402
 from insonate.events import State, Verb  # noqa: E402
+from insonate.plant import SCENARIOS  # noqa: E402
 
 PAGES = ROOT / "docs" / "safety"
 TESTS = "tests/control/test_control_guards.py"
@@ -38,9 +39,11 @@ other: nobody estimated probabilities, no risk was accepted, and the controller 
 A *guard* is one predicate that must say yes before power and at every tick under it
 ([how to add one](../add-a-guard.md)). Alarms are named in the words of IEC 60601-1-8, again without a
 claim: *priority* says how urgent an answer is; a *latching* alarm stays after its cause has gone,
-until the operator *acknowledges* it, here by resuming with a reason (after a stop also with an
-approval). An alarm that does not latch ends by itself when its guard says yes; the power it took away
-does not come back by itself.
+until the operator *acknowledges* it (the verb `acknowledge`; the record says whether the cause was
+still there). Before that nothing is resumed and nothing starts. Guards latch that end more than one
+sonication: a patient, a moved head, a fault, a lost clock. An alarm that does not latch ends by itself
+when its guard says yes; the power it took away does not come back by itself. While a sonication is
+armed, a guard that begins to say no is told at the next tick, before anybody asks for power.
 
 """
 
@@ -110,6 +113,9 @@ state, and the guard *stage order* keeps treat from starting before the focus wa
 | stop | off now | the record, what was learned of the efficiency; the focus must be confirmed and verified again | an approval, then a resume with a reason |
 | abort | off now | the record | nothing: the treatment is over, out of order |
 | finish | must be off already | the record | nothing: the treatment is over, in order |
+
+A sixth verb ends no power but an alarm: *acknowledge* says that every latching alarm was heard
+([Hazards](hazards.md)). Nothing is resumed and nothing starts before it.
 
 """
 
@@ -231,6 +237,22 @@ def box(state: State) -> list[str]:
     return lines
 
 
+BEGINS, ENDS = (
+    "<!-- the table is written by scripts/make_safety_pages.py -->\n",
+    "<!-- end of the table -->",
+)
+
+
+def scenarios_page() -> str:
+    """Return the page of scenarios with its table as the files have it."""
+    before, _, rest = (PAGES.parent / "scenarios.md").read_text("utf-8").partition(BEGINS)
+    lines = ["| name | what happens | how it must end |", "|---|---|---|"]
+    for name, scenario in SCENARIOS.items():
+        told = scenario.expect.sentence if scenario.expect is not None else ""
+        lines.append(f"| `{name}` | {scenario.description} | {told} |")
+    return before + BEGINS + "\n".join([*lines, ENDS]) + rest.partition(ENDS)[2]
+
+
 def pages() -> dict[Path, str]:
     """Return every page with its text."""
     return {
@@ -238,6 +260,7 @@ def pages() -> dict[Path, str]:
         PAGES / "states.md": states_page(),
         PAGES / "states.dot": diagram(),
         PAGES / "states.svg": picture(),
+        PAGES.parent / "scenarios.md": scenarios_page(),
     }
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--date", type=date.fromisoformat, default=None)
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
-    checks = _read(given.source) if given.source else run_checks()
+    checks = _read(given.source) if given.source else list(run_checks())
     day = given.date or date.today()  # noqa: DTZ011 - the day where the page is written
     given.out.write_text(page(checks, day), encoding="utf-8")
     print(f"{given.out}: {len(checks)} checks")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from insonate.array import PlacedArray
 from insonate.core import Frame, GeometryError, Grid, SettingsError
 from insonate.field.born import (
     WATER,
@@ -90,9 +91,10 @@ def test_the_transfer_of_elements_is_what_they_make_at_the_target():
     target = grid.points_of((22, 23, 12))
     centre = np.array([[3e-3, 2e-3, 30e-3]])
     normal, area = -centre / np.linalg.norm(centre), np.array([4e-6])
+    element = PlacedArray(centre, normal, area, np.zeros(3))
     options = BornOptions(tolerance=1e-3)
     back = solve_born(medium, point_source(target), options=options)
-    found = element_transfer(back, (1.0, 1000.0), (centre, normal, area))
+    found = element_transfer(back, (1.0, 1000.0), element)
     points, areas = discs(centre, normal, area)
     strength = surface_source((points, areas), 1.0, F).strengths
     forth = solve_born(medium, OutsideSource(points, strength, "element"), options=options)

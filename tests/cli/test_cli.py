@@ -359,7 +359,7 @@ def test_rehearse_ends_with_the_paths_and_prints_one_document(
         shutil.copytree(run.out / "record", out / "record", dirs_exist_ok=True)
         return open_record(out / "record")
 
-    def rendered(_record, path):
+    def rendered(_record, path, _beside):
         path.write_text(DISCLAIMER)
         return path
 

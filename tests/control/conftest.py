@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from insonate.control.automatic import AutomaticOperator
-from insonate.control.state import ControllerState, ControlSettings, initial_state
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, initial_state
 from insonate.control.step import step
 from insonate.events import State
 from insonate.events.documents import ClockTick, Decision, PatientReport

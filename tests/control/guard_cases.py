@@ -57,6 +57,7 @@ ARMED = {
         lambda s: seen(s, cooling=None),
     ],
     "approval": [lambda s: replace(s, approved=None)],
+    "alarm": [lambda s: replace(s, alarms=("motion",))],
     "stage order": [
         lambda s: replace(approved(s, stage="verify"), confirmed=False),
         lambda s: replace(approved(s, stage="treat"), confirmed=True, verified=False),
@@ -136,7 +137,7 @@ POWERED = {
         lambda s: seen(s, frame__off_target_degc=55.0),
     ],
     "thermometry age": [
-        lambda s: exposed(replace(s, time_s=s.exposure.frame_end_s + 5.2), duration_s=30.0),
+        lambda s: exposed(replace(s, time_s=s.exposure.frame_end_s + 5.1), duration_s=30.0),
     ],
     "thermometry quality": [
         lambda s: seen(s, frame__usable_share=0.49),

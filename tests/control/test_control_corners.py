@@ -9,7 +9,8 @@ from insonate.control.hazards import Hazard
 from insonate.control.observing import observe
 from insonate.control.regulator import lowered_power
 from insonate.control.review import stage_done
-from insonate.control.state import ControlSettings, Exposure, Worst
+from insonate.control.settings import ControlSettings
+from insonate.control.state import Exposure, Worst
 from insonate.control.table import Cause
 from insonate.events import EndReason, Priority, State
 from insonate.events.documents import ClockTick

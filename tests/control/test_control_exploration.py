@@ -46,12 +46,26 @@ def forgets_to_switch_off(state, time_s, seen, settings):
     return after, decisions
 
 
+def resumes_unheard(state, time_s, seen, settings):
+    if isinstance(seen, OperatorCommand) and seen.verb is Verb.RESUME:
+        state = replace(state, alarms=())
+    return step(state, time_s, seen, settings)
+
+
+def starts_unheard(state, time_s, seen, settings):
+    if isinstance(seen, OperatorCommand) and seen.verb is Verb.SONICATE:
+        state = replace(state, alarms=())
+    return step(state, time_s, seen, settings)
+
+
 @pytest.mark.parametrize(("wrong", "most", "word"), [
     (goes_on_although_a_guard_refused, 120, "although a guard says no"),
-    (takes_every_review_as_done, 700, "before its stages were done"),
+    (takes_every_review_as_done, 1000, "before its stages were done"),
     (comes_back_from_the_end, 5, "finished was left"),
     (forgets_to_switch_off, 120, "power on in paused"),
-    (keeps_what_was_confirmed_over_a_stop, 1200, "before its stages were done"),
+    (resumes_unheard, 300, "resumed although an alarm was not acknowledged"),
+    (starts_unheard, 1500, "power although an alarm was not acknowledged"),
+    (keeps_what_was_confirmed_over_a_stop, 1700, "before its stages were done"),
 ])  # fmt: skip
 def test_a_planted_mistake_is_found_with_the_way_to_it(wrong, most, word):
     found = explore(wrong, most=most)
@@ -62,6 +76,6 @@ def test_a_planted_mistake_is_found_with_the_way_to_it(wrong, most, word):
 def test_every_state_is_met_and_none_is_unsafe_on_the_way():
     found = explore(most=150)
     assert found.unsafe == ()
-    assert found.moves == 150 * 27
+    assert found.moves == 150 * 28
     assert State.SONICATING in found.reached
     assert not found.treated  # so short a search does not say that it proved anything

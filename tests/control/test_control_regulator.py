@@ -24,14 +24,8 @@ from insonate.control.regulator import (
     wanted,
 )
 from insonate.control.review import accept, cold
-from insonate.control.state import (
-    ControlSettings,
-    Exposure,
-    Readings,
-    efficiency_shape,
-    heating_shape,
-    initial_state,
-)
+from insonate.control.settings import ControlSettings, efficiency_shape, heating_shape
+from insonate.control.state import Exposure, Readings, initial_state
 from insonate.core import SettingsError
 from insonate.events.documents import ModelEstimate
 from insonate.plan import PEAK_GOALS_DEGC, Prescription, Sonication, Stage

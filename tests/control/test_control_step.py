@@ -6,11 +6,12 @@ from itertools import pairwise
 import pytest
 
 from insonate.control.guards import GUARDS
-from insonate.control.state import ControlSettings
+from insonate.control.settings import ControlSettings
 from insonate.control.step import step
 from insonate.control.summary import limits_kept, limits_worst, outcome
 from insonate.events import EndReason, State, Verb
 from insonate.events.documents import (
+    AlarmAcknowledged,
     ArrayReading,
     CavitationReading,
     ClockTick,
@@ -81,7 +82,7 @@ def test_a_lost_clock_under_power_is_a_fault_and_otherwise_refused(room, wrong_t
     room.advance()
     before = room.state
     (told,) = room.see(ClockTick(), time_s=wrong_time)
-    assert told.guard == "clock"
+    assert (told.guard, told.priority, told.latching) == ("clock", "high", False)
     assert room.state == before
     assert refused(room.see(ask(Verb.POSITION), time_s=wrong_time))
     room.last = ()
@@ -89,13 +90,19 @@ def test_a_lost_clock_under_power_is_a_fault_and_otherwise_refused(room, wrong_t
     decisions = room.see(ClockTick(), time_s=wrong_time)
     assert off_first(decisions)
     assert room.state.state is State.FAULTED
+    assert room.state.alarms == ("clock",)
+    assert [d.latching for d in decisions if isinstance(d, GuardRefused)] == [True]
+    (heard,) = room.see(ask(Verb.ACKNOWLEDGE))
+    assert (heard.guard, heard.standing) == ("clock", False)
+    room.see(ask(Verb.RESUME))
+    assert room.state.state is State.PLANNED
 
 
 def test_a_silent_scanner_ends_the_sonication(room):
     room.until(State.SONICATING)
     started = room.bench.time_s
     assert not room.see(OperatorPresent(who="test"), time_s=started + 5.0)
-    decisions = room.see(ClockTick(), time_s=started + 5.2)
+    decisions = room.see(ClockTick(), time_s=started + 5.1)  # 1.5 frames: at the limit
     assert [d.guard for d in decisions if isinstance(d, GuardRefused)] == ["thermometry age"]
     assert room.state.exposure.guard == "thermometry age"
 
@@ -104,7 +111,7 @@ def test_a_repeated_or_future_frame_does_not_refresh_thermometry(room):
     room.until(State.SONICATING)
     room.advance(3.4)
     frame = room.state.seen.frame
-    late = frame.end_s + 5.2
+    late = frame.end_s + 5.1
     here = OperatorPresent(who="test")
     state, _ = step(room.state, late - 0.3, here, room.settings)
     state, _ = step(state, late - 0.2, frame, room.settings)
@@ -211,7 +218,9 @@ def test_a_stop_resumes_with_a_reason_and_an_approval(room):
     room.see(ask(Verb.STOP))  # idempotent; an earlier approval is void
     assert "approval" in refused(room.see(ask(Verb.RESUME)))[0]
     room.see(ask(Verb.APPROVE))
-    room.see(PatientReport(stop_pressed=True))
+    told = room.see(PatientReport(stop_pressed=True))
+    assert [d.guard for d in told if isinstance(d, GuardRefused)] == ["patient"]
+    room.see(ask(Verb.ACKNOWLEDGE))
     assert "approval" in refused(room.see(ask(Verb.RESUME)))[0]
     room.see(ask(Verb.APPROVE))
     assert outcome(room.state) == "stopped"
@@ -243,6 +252,8 @@ def test_a_fault_stands_until_it_is_gone_and_throws_everything_back(room):
     assert steered != (0.0, 0.0, 0.0)
     broken = ArrayReading(power_w=0.0, faulty_elements=60, reflected_share=0.0)
     room.see(broken)
+    (heard,) = room.see(ask(Verb.ACKNOWLEDGE))
+    assert (heard.guard, heard.standing) == ("elements", True)
     assert "60 elements" in refused(room.see(ask(Verb.RESUME)))[0]
     assert refused(room.see(ask(Verb.RESUME, why="")))
     room.see(broken.model_copy(update={"faulty_elements": 3}))
@@ -270,6 +281,7 @@ def test_after_a_stop_the_focus_is_confirmed_and_verified_again(room):
     room.see(PatientReport(stop_pressed=True))
     assert room.state.verified
     room.see(ask(Verb.APPROVE))
+    room.see(ask(Verb.ACKNOWLEDGE))
     room.see(ask(Verb.RESUME))
     assert (room.state.state, room.state.confirmed, room.state.verified, room.state.stage) == (
         State.POSITIONED, False, False, Stage.ALIGN)  # fmt: skip
@@ -290,6 +302,8 @@ def test_a_head_that_moves_voids_everything_and_power_is_off(room, where):
     assert room.state.review is None
     assert room.of(Resteered)[-1].total_m == (0.0, 0.0, 0.0)
     assert not room.see(MOVED)  # said once
+    assert "alarm of motion" in refused(room.see(ask(Verb.RESUME)))[0]
+    room.see(ask(Verb.ACKNOWLEDGE))
     room.see(ask(Verb.RESUME))
     room.see(ask(Verb.BASELINE))
     assert room.state.seen.motion is None  # it was about other references
@@ -315,6 +329,108 @@ def test_an_operator_who_is_gone_ends_the_sonication(room):
     assert told["operator"].priority == "high"
     assert not told["operator"].latching
     assert room.state.state is State.COOLING
+
+
+# --- alarms ---
+
+
+def test_a_latching_alarm_stays_until_it_is_acknowledged_and_nothing_starts_before(room):
+    room.until(State.SONICATING).advance(3.4)
+    room.see(PatientReport(finding="dysarthria"))
+    assert room.state.alarms == ("neurological finding",)
+    room.advance()  # all is well again, and the alarm stays
+    assert room.state.alarms == ("neurological finding",)
+    room.see(ask(Verb.APPROVE))
+    (why,) = refused(room.see(ask(Verb.RESUME)))
+    assert why == (
+        "The alarm of neurological finding was not acknowledged; acknowledge it first."
+    )
+    before = room.state
+    (heard,) = room.see(ask(Verb.ACKNOWLEDGE))
+    assert heard == AlarmAcknowledged(guard="neurological finding", standing=False)
+    assert room.state == replace(before, alarms=())
+    assert refused(room.see(ask(Verb.ACKNOWLEDGE))) == ["There is no alarm to acknowledge."]
+    room.see(ask(Verb.RESUME))
+    assert room.state.state is State.POSITIONED
+
+
+def test_an_alarm_whose_cause_is_still_there_is_heard_and_its_guard_goes_on_saying_no(room):
+    room.until(State.SONICATING).advance(3.4)
+    room.see(PatientReport(stop_pressed=True))
+    (heard,) = room.see(ask(Verb.ACKNOWLEDGE))
+    assert heard == AlarmAcknowledged(guard="patient", standing=True)
+
+
+def test_two_alarms_are_kept_in_their_order_and_acknowledged_together(room):
+    room.until(State.ARMED).advance()
+    room.see(MOVED)
+    room.see(PatientReport(stop_pressed=True))
+    room.see(PatientReport(stop_pressed=True))
+    assert room.state.alarms == ("motion", "patient")
+    heard = room.see(ask(Verb.ACKNOWLEDGE))
+    assert [d.guard for d in heard] == ["motion", "patient"]
+
+
+def test_an_alarm_of_a_moved_head_that_was_never_armed_still_forbids_power(room):
+    room.until(State.POSITIONED)
+    room.see(ask(Verb.BASELINE))
+    room.see(ask(Verb.POSITION))
+    room.state = replace(room.state, confirmed=True)
+    room.see(MOVED)
+    assert (room.state.state, room.state.alarms) == (State.POSITIONED, ("motion",))
+    room.see(ask(Verb.BASELINE))
+    room.see(ask(Verb.APPROVE))
+    room.advance()
+    before = room.state
+    said = [d for d in room.see(ask(Verb.SONICATE)) if isinstance(d, GuardRefused)]
+    assert [d.why for d in said] == ["Not acknowledged: the alarm of motion."]
+    assert not any(d.latching for d in said)
+    assert room.state == before
+    room.see(ask(Verb.ACKNOWLEDGE))
+    assert room.state.state is State.ARMED
+    assert room.state.approved == before.approved  # nothing else changed
+    room.see(ask(Verb.SONICATE))
+    assert room.state.state is State.SONICATING
+
+
+def test_a_refused_start_and_a_guard_without_a_fault_latch_nothing(room):
+    room.until(State.ARMED).advance()
+    room.see(PatientReport(finding="dysarthria"))
+    assert [d.latching for d in room.see(ask(Verb.SONICATE))] == [False]
+    assert room.state.alarms == ()
+    room.see(PatientReport())
+    room.until(State.SONICATING).advance(3.4)
+    room.see(CoolingReading(water_degc=16.0, flow_l_per_min=0.0, dissolved_oxygen_ppm=1.0))
+    assert (room.state.state, room.state.alarms) == (State.COOLING, ())
+
+
+def test_while_armed_a_guard_that_begins_to_say_no_is_told_once_at_the_next_tick(room):
+    warm = CoolingReading(water_degc=30.0, flow_l_per_min=3.0, dissolved_oxygen_ppm=1.0)
+    well = warm.model_copy(update={"water_degc": 16.0})
+    room.until(State.ARMED).advance()
+    assert not room.see(ClockTick())
+    assert not room.see(warm)
+    (told,) = room.see(ClockTick())
+    assert (told.guard, told.priority, told.latching) == ("water temperature", "medium", False)
+    assert not room.see(ClockTick())
+    room.see(well)
+    assert not room.see(ClockTick())
+    room.see(warm)
+    assert [d.guard for d in room.see(ClockTick())] == ["water temperature"]
+    room.see(ask(Verb.BASELINE))
+    room.advance()
+    room.see(ask(Verb.APPROVE))
+    room.see(warm)
+    assert [d.guard for d in room.see(ClockTick())] == ["water temperature"]  # armed anew
+
+
+def test_the_automatic_operator_acknowledges_before_anything_else(room):
+    room.until(State.ARMED).advance()
+    room.see(MOVED)
+    command = room.operator(room.state, room.last, room.bench.time_s)
+    assert (command.verb, command.why) == (Verb.ACKNOWLEDGE, "heard: motion")
+    room.see(command)
+    assert room.operator(room.state, room.last, room.bench.time_s).verb is Verb.RESUME
 
 
 # --- approving ---

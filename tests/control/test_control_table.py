@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from insonate.control.moves import go
-from insonate.control.state import ControllerState, ControlSettings, initial_state
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, initial_state
 from insonate.control.step import step
 from insonate.control.table import TABLE, TRIGGERS, Cause, legal_verbs, next_state
 from insonate.core import RefusedError
@@ -57,8 +58,11 @@ def test_power_is_reached_from_armed_alone_and_armed_by_approval_alone():
         if after is State.SONICATING
     }
     assert into == {(State.ARMED, Verb.SONICATE), (State.SONICATING, Verb.HOLD)}
-    arming = {t for row in TABLE.values() for t, after in row.items() if after is State.ARMED}
-    assert arming == {Verb.APPROVE}
+    arming = {
+        (s, t) for s, row in TABLE.items() for t, after in row.items() if after is State.ARMED
+    }
+    stays = {(State.ARMED, Verb.APPROVE), (State.ARMED, Verb.ACKNOWLEDGE)}
+    assert arming == {(State.BASELINE, Verb.APPROVE), *stays}
 
 
 @pytest.mark.parametrize("verb", [Verb.POSITION, Verb.BASELINE, Verb.APPROVE, Verb.SONICATE])
@@ -85,6 +89,49 @@ def test_finished_absorbs_and_power_can_always_be_stopped():
     for trigger in (Verb.PAUSE, Verb.STOP, Verb.ABORT, *Cause):
         if trigger not in {Cause.COOLED, Cause.HELD}:
             assert row[trigger] is not State.SONICATING
+
+
+S, V, C = State, Verb, Cause
+EVERYWHERE = set(State) - {S.FINISHED}
+AT_REST = EVERYWHERE - {S.SONICATING}
+"""States in which power is off and the treatment is not over."""
+HALTING = EVERYWHERE - {S.PLANNED, S.STOPPED, S.FAULTED}
+WANTED = {
+    V.POSITION: dict.fromkeys(
+        (S.PLANNED, S.POSITIONED, S.BASELINE, S.ARMED, S.REVIEW), S.POSITIONED
+    ),
+    V.BASELINE: dict.fromkeys((S.POSITIONED, S.BASELINE, S.ARMED), S.BASELINE),
+    V.APPROVE: {S.BASELINE: S.ARMED, S.ARMED: S.ARMED, S.STOPPED: S.STOPPED},
+    V.SONICATE: {S.ARMED: S.SONICATING},
+    V.CONFIRM: {S.REVIEW: S.BASELINE, S.PAUSED: S.PAUSED},
+    V.PAUSE: dict.fromkeys(HALTING, S.PAUSED),
+    V.HOLD: {s: s for s in (S.SONICATING, S.COOLING, S.REVIEW)},
+    V.STOP: {**dict.fromkeys(HALTING | {S.STOPPED}, S.STOPPED), S.FAULTED: S.FAULTED},
+    V.ABORT: dict.fromkeys(EVERYWHERE, S.FINISHED),
+    V.FINISH: dict.fromkeys(AT_REST, S.FINISHED),
+    V.RESUME: {S.PAUSED: S.POSITIONED, S.STOPPED: S.POSITIONED, S.FAULTED: S.PLANNED},
+    V.ACKNOWLEDGE: {s: s for s in AT_REST - {S.PLANNED, S.COOLING, S.REVIEW}},
+    C.ENDED: {S.SONICATING: S.COOLING},
+    C.GUARD: {S.SONICATING: S.COOLING},
+    C.PATIENT: dict.fromkeys(HALTING | {S.STOPPED}, S.STOPPED),
+    C.MOVED: {**dict.fromkeys(HALTING, S.PAUSED), S.POSITIONED: S.POSITIONED},
+    C.FAULT: dict.fromkeys(EVERYWHERE - {S.FAULTED}, S.FAULTED),
+    C.COOLED: {S.COOLING: S.REVIEW},
+    C.HELD: {S.REVIEW: S.PAUSED},
+}
+"""The table by its columns, written from what each trigger is for, not from the table."""
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_each_trigger_leads_where_it_is_meant_to_and_nowhere_else(trigger):
+    assert {s: TABLE[s][trigger] for s in State if trigger in TABLE[s]} == WANTED[trigger]
+    assert [next_state(s, trigger) for s in State] == [WANTED[trigger].get(s) for s in State]
+
+
+def test_what_an_operator_may_ask_for_is_in_the_order_of_the_verbs():
+    assert legal_verbs(S.ARMED) == (
+        V.POSITION, V.BASELINE, V.APPROVE, V.SONICATE, V.PAUSE, V.STOP, V.ABORT, V.FINISH, V.ACKNOWLEDGE)  # fmt: skip
+    assert (*Verb, *Cause) == TRIGGERS
 
 
 def test_the_check_of_the_table_rejects_a_controller_that_skips_the_baseline():

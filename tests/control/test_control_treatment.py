@@ -1,6 +1,9 @@
 """Whole treatments: random ones never do what must never be, and a wrong controller is found."""
 
+import math
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -201,6 +204,28 @@ def test_decisions_and_states_are_repeated_exactly():
     one, two = treat(Bench()), treat(Bench())
     assert one.decisions == two.decisions
     assert one.state == two.state
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_another_machines_last_bits_change_no_decision(seed, monkeypatch):
+    here = [treat(Bench(k_per_w=0.0125 * f, fall=0.9)).decisions for f in (0.6, 1.0, 1.6)]
+    rng = np.random.default_rng(seed)
+
+    def elsewhere(function):
+        def found(*args):
+            value = function(*args)
+            return float(np.nextafter(value, rng.choice([-np.inf, value, np.inf])))
+
+        return found
+
+    theirs = SimpleNamespace(**vars(math))
+    for name in ("exp", "expm1", "log", "log1p", "pow"):
+        setattr(theirs, name, elsewhere(getattr(math, name)))
+    for module in ("regulator", "settings", "state", "look", "review", "pid"):
+        if hasattr(sys.modules[f"insonate.control.{module}"], "math"):
+            monkeypatch.setattr(f"insonate.control.{module}.math", theirs)
+    there = [treat(Bench(k_per_w=0.0125 * f, fall=0.9)).decisions for f in (0.6, 1.0, 1.6)]
+    assert there == here
 
 
 def test_every_state_survives_json_exactly_and_goes_on_alike():

@@ -14,7 +14,7 @@ from insonate.field.born.options import Absorber
 from insonate.field.born.profiles import uniform_medium
 from insonate.plan import Target
 from insonate.planner import PlanOptions, place, plan_treatment
-from insonate.planner.corrections import BY_FIELD, focus_of
+from insonate.planner.corrections import BY_FIELD, BY_SAME_ARRIVALS, focus_of
 from insonate.planner.wave import (
     WaveOptions,
     beside,
@@ -100,8 +100,11 @@ def test_a_plan_by_waves_compares_the_corrections():
     plan = plan_treatment(
         HEAD, target, ARRAY, options=options, progress=lambda *a, **k: told.append(a)
     )
-    assert [c.correction for c in plan.corrections] == ["none", "ray", "born", "born"]
-    none, ray, born, solved = plan.corrections
+    assert [c.correction for c in plan.corrections] == ["none", "ray", "born", "born", "born"]
+    none, ray, born, same, solved = plan.corrections
+    assert same.judged_by == BY_SAME_ARRIVALS
+    assert same.focus.target_pa <= born.focus.target_pa
+    assert abs(solved.focus.target_pa / same.focus.target_pa - 1) < 0.1
     assert none.focus.target_pa <= ray.focus.target_pa <= born.focus.target_pa * 1.0001
     assert solved.judged_by == BY_FIELD
     assert 0 < solved.skull_share < 1

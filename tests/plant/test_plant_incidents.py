@@ -164,7 +164,13 @@ def test_every_scenario_says_how_it_must_end():
 
 def test_the_bleed_differs_from_its_practice_of_2012_in_the_practice_alone():
     ours, theirs = SCENARIOS["bleed"], SCENARIOS["bleed-2012"]
-    same = {"name": "same", "description": "", "expect": None, "practice": "designed"}
+    same = {
+        "name": "same",
+        "description": "",
+        "expect": None,
+        "practice": "designed",
+        "beside": "",
+    }
     assert replace(ours, **same) == replace(theirs, **same)
     assert (ours.practice, theirs.practice) == ("designed", "2012")
     assert (ours.expect.bleeds, theirs.expect.bleeds) == (False, True)

@@ -42,6 +42,8 @@ from insonate.record import (
 from insonate.record import arrays as arrays_module
 from insonate.record.arrays import load, npy_head, portable, reference, store
 from insonate.record.lines import _link, canonical, header
+from insonate.record.places import record_beside
+from insonate.record.reading import read_chain
 from insonate.verification.record import (
     checks,
     is_found,
@@ -270,7 +272,7 @@ def rewritten(folder, events):
 
 
 @pytest.mark.parametrize(("update", "word"), [
-    ({"version": 3}, "version 3"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
+    ({"version": 4}, "version 4"), ({"sequence": 7}, "number 7"), ({"source": "nobody"}, "schema"),
     ({"payload": {"kind": "unknown"}}, "schema"),
 ])  # fmt: skip
 def test_events_that_do_not_fit_are_refused_with_their_place(written, update, word):
@@ -301,6 +303,46 @@ def test_no_record_another_version_and_a_foreign_file_are_told_apart(tmp_path):
     path.write_text("hello\n")
     with pytest.raises(RecordError, match="no record of insonate"):
         check_record(tmp_path)
+
+
+@pytest.mark.parametrize("line", [
+    b"{}\n", b'{"event":1}\n', b"[" * 10**5 + b"\n", b"null\n", b"\n", b'{"event":NaN}\n',
+])  # fmt: skip
+def test_a_line_that_says_nothing_is_a_change_at_its_place_and_nothing_after_it_is_told(
+    written, line
+):
+    folder, told = written
+    path = folder / "events.jsonl"
+    path.write_bytes(path.read_bytes() + line)
+    chain = read_chain(folder)
+    assert (chain.events, chain.torn, chain.fault.where) == (told, 0, f"event {len(told)}")
+    assert [f.where for f in check_record(folder)] == [f"event {len(told)}"]
+
+
+def test_numbers_that_are_none_have_no_text():
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            canonical({"value": value})
+
+
+def test_every_change_of_one_bit_of_the_first_line_is_found_there(written):
+    folder, _ = written
+    count = len(header().text)
+    assert all(is_found(folder, folder / "events.jsonl", bit) for bit in range(count * 8))
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    (b'{"format":"insonate-record","version":0}', "says version 0;"),
+    (b'{"format":"insonate-record","version":123}', "says version 123;"),
+    (b'{"format":"insonate-record","version":"2"}', "no record of insonate"),
+    (b'{"format":"another-record","version":2}', "no record of insonate"),
+    (b'{"format": "insonate-record","version":2}', "no record of insonate"),
+    (b'[{"format":"insonate-record","version":2}]', "no record of insonate"),
+])  # fmt: skip
+def test_only_a_header_to_the_last_byte_says_a_version(tmp_path, line, said):
+    (tmp_path / "events.jsonl").write_bytes(line + b"\n")
+    with pytest.raises(RecordError, match=said):
+        open_record(tmp_path)
 
 
 # --- one writer ---
@@ -480,6 +522,14 @@ def test_a_case_is_a_pseudonym(tmp_path, case):
         add(recorder, OPENED.model_copy(update={"case": pseudonym(case)}))
     assert case == "" or case not in (tmp_path / "events.jsonl").read_text()
     assert pseudonym("a") != pseudonym("b")
+
+
+def test_a_record_of_the_same_patient_is_found_beside_another_where_there_is_one(tmp_path):
+    assert record_beside(tmp_path / "record") is None
+    (tmp_path / "beside" / "record").mkdir(parents=True)
+    assert record_beside(tmp_path / "record") is None
+    sample_record(tmp_path / "beside" / "record")
+    assert record_beside(tmp_path / "record") == tmp_path / "beside" / "record"
 
 
 # --- what a replay needs ---

@@ -86,7 +86,29 @@ def test_there_is_a_step_from_every_older_version_and_none_from_this_one():
     assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
     for odd in ("text", [], {"version": 1}, {"version": 99, "payload": {}}):
         assert migrated(odd) == odd
-    assert migrated({"version": 1, "payload": {"kind": "clock_tick"}})["version"] == 2
+    for version in range(1, SCHEMA_VERSION + 1):
+        same = {"version": version, "sequence": 3, "payload": {"kind": "clock_tick"}}
+        assert migrated(same) == {**same, "version": SCHEMA_VERSION}
+
+
+@pytest.mark.parametrize(("payload", "meant"), [
+    ({"kind": "patient_report"}, {"finding": None, "where": "", "sedation": "none"}),
+    ({"kind": "guard_refused"}, {"priority": "medium", "latching": False}),
+    ({"kind": "clock_tick"}, {}),
+])  # fmt: skip
+def test_what_version_1_did_not_say_is_said_as_it_was_meant(payload, meant):
+    found = migrated({"version": 1, "payload": payload})
+    assert found == {"version": SCHEMA_VERSION, "payload": {**payload, **meant}}
+
+
+def test_a_record_of_version_2_is_read_as_it_stands(tmp_path):
+    alarm = GuardRefused(guard="g", why="w", clears="c", priority="high", latching=True)
+    with Recorder(tmp_path / "new") as recorder:
+        recorder.append(alarm, time_s=0.0, source=Source.SESSION)
+    (event,) = open_record(tmp_path / "new").events
+    content = {**event.model_dump(mode="json"), "version": 2}
+    rewritten(tmp_path / "old", [content])
+    assert open_record(tmp_path / "old").events == (event,)
 
 
 # --- exports ---

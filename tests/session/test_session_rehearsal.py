@@ -327,7 +327,7 @@ def test_the_patients_stop_takes_power_off_in_the_same_answer(coarse, tmp_path):
     later = record.events[stop.sequence :]
     assert not [e for e in later if isinstance(e.payload, doc.PowerSet) and e.payload.power_w]
     verbs = {e.payload.verb for e in later if isinstance(e.payload, doc.OperatorCommand)}
-    assert verbs == {Verb.FINISH}  # nobody resumes but a person
+    assert verbs == {Verb.ACKNOWLEDGE, Verb.FINISH}  # nobody resumes but a person
     closed = record.events[-1].payload
     assert (closed.outcome, record.complete) == ("stopped", True)
     assert "stopped" in closed.sentence

@@ -4,21 +4,34 @@ from dataclasses import replace
 
 import pytest
 
-from insonate.core import RecordError
+from insonate.core import RecordError, SettingsError
 from insonate.events import Source, State
 from insonate.events import documents as doc
 from insonate.events.presence import MotionReading, OperatorPresent
 from insonate.plan import Stage
 from insonate.plant import SCENARIOS
+from insonate.plant.scenario import scenario_named
 from insonate.record import Recorder, open_record
+from insonate.record.places import record_beside
 from insonate.report.build import render_page
+from insonate.session import (
+    CaseSource,
+    PlanSettings,
+    RehearsalSettings,
+    rehearse_case,
+    replay_record,
+)
 from insonate.session import rehearse as module
-from insonate.session import replay_record
 from insonate.session.expectation import verdicts
 from insonate.session.practice import goals_of, practised
 from insonate.testing.records import treatment_record
+from insonate.verification.record import sample_record
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Nobody:
+    """An operator that is never asked."""
 
 
 class EnoughError(Exception):
@@ -58,6 +71,70 @@ def test_the_practice_of_2012_has_no_ear_and_a_higher_cap(coarse):
     assert limits.skull_temperature == coarse.case.treatment.limits.skull_temperature
     assert goals_of(theirs)[Stage.TREAT] == (56.0, 64.0)
     assert goals_of(ours)[Stage.TREAT] == (54.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "second"), [("bleed", "bleed-2012"), ("bleed-2012", None)]
+)
+def test_what_a_scenario_names_beside_it_is_rehearsed_on_the_same_head_and_compared(
+    tmp_path, monkeypatch, scenario, second
+):
+    asked, drawn = [], []
+
+    class Kept:
+        folder, complete, missing = tmp_path, True, ()
+        events = treatment_record().events
+
+        def __init__(self, name):
+            self.name = name
+
+    def rehearse_plan(case, settings, out, **_):
+        asked.append((case, settings, out))
+        return Kept(settings.scenario)
+
+    def render_report(record, path, other):
+        drawn.append((record.name, other and other.name))
+        return path
+
+    for name, stand_in in (
+        ("prepare", lambda *_: "a head"),
+        ("rehearse_plan", rehearse_plan),
+        ("render_report", render_report),
+        ("summarise", lambda record: record.name),
+    ):
+        monkeypatch.setattr(f"insonate.session.case.{name}", stand_in)
+    source, wish = CaseSource("phantom", None), PlanSettings()
+    how = RehearsalSettings(scenario, 7, operator=Nobody, speed=1e9)
+    done = rehearse_case(source, wish, how, tmp_path / "out")
+    assert (done.summary, drawn) == (scenario, [(scenario, second)])
+    assert asked[0] == ("a head", how, tmp_path / "out")
+    again = [("a head", RehearsalSettings("bleed-2012", 7), tmp_path / "out" / "beside")]
+    assert asked[1:] == (again if second else [])
+
+
+def test_a_record_beside_another_is_found_and_its_room_is_asked_for(tmp_path, monkeypatch):
+    assert record_beside(tmp_path / "record") is None
+    sample_record(tmp_path / "beside" / "record")
+    assert record_beside(tmp_path / "record") == tmp_path / "beside" / "record"
+    with pytest.raises(RecordError, match="holds a finished record"):
+        rehearse_case(
+            CaseSource("phantom", None), PlanSettings(), RehearsalSettings(), tmp_path
+        )
+
+
+def test_a_scenario_beside_one_must_be_there(tmp_path):
+    text = 'name = "mine"\ndescription = "d"\nbeside = "sunny"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(SettingsError, match="no scenario 'sunny'"):
+        scenario_named(str(tmp_path / "mine.toml"))
+    (tmp_path / "mine.toml").write_text(text.replace("sunny", "bleed"))
+    assert scenario_named(str(tmp_path / "mine.toml")).beside == "bleed"
+
+
+def test_every_scenario_that_is_shipped_names_one_that_is_there_and_none_beside_that():
+    named = [s.beside for s in SCENARIOS.values() if s.beside]
+    assert named == ["bleed-2012"]
+    assert not SCENARIOS["bleed-2012"].beside
 
 
 def test_a_bleed_is_said_in_the_report_and_known_only_in_simulation():

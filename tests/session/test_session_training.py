@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from insonate.cli import asking
 from insonate.cli.asking import AskingOperator
@@ -72,9 +73,10 @@ def test_each_objective_is_missed_for_its_reason(told, missed):
     assert {i for i, fine in enumerate(reached(*told)) if not fine} == missed
 
 
-def test_a_limit_that_fails_by_itself_is_no_fault_of_the_trainee():
-    told = ((0.0, closed("no lesion", water_flow=False)),)
-    assert reached(*told, scenario=SCENARIOS["pump-stops"])[1]
+def test_a_limit_that_fails_by_itself_is_no_fault_of_the_trainee_any_other_is():
+    for broken, fine in (("water_flow", True), ("energy", False)):
+        told = ((0.0, closed("no lesion", **{broken: False})),)
+        assert reached(*told, scenario=SCENARIOS["pump-stops"])[1] is fine
 
 
 def test_only_grave_words_under_power_wait_for_an_answer():
@@ -98,23 +100,31 @@ def test_only_grave_words_under_power_wait_for_an_answer():
 
 def test_each_expectation_is_judged_and_found_wrong_where_it_is():
     wish = Expectation(
-        sentence="s.", outcome=("stopped",), guards=("motion", "drive"), refused=2,
-        findings=(Finding.ATAXIA,), resteered_m=1e-3, bleeds=True,
+        sentence="s.", outcome="stopped", guards=("motion", "drive"), refused=2,
+        findings=(Finding.ATAXIA,), resteered_m=1e-3, bleeds=True, limits_broken=("water_flow",),
     )  # fmt: skip
     refused = doc.GuardRefused(guard="motion", why="w", clears="c")
     moved = doc.Resteered(shift_m=(1e-3, 0, 0), total_m=(1.1e-3, 0, 0))
     good = (
         (0.0, refused), (0.0, doc.CommandRefused(verb=Verb.STOP, why="w")), (0.0, ended(guard="drive")),
         (0.0, doc.PatientReport(finding=Finding.ATAXIA)), (0.0, moved), (0.0, BLED),
-        (0.0, closed("stopped", power=True)),
+        (0.0, closed("stopped", power=True, water_flow=False)),
     )  # fmt: skip
     assert all(v.met for v in verdicts(events(*good), wish))
     assert not any(v.met for v in verdicts((), wish))
     for left_out in range(len(good)):
         told = good[:left_out] + good[left_out + 1 :]
         assert not all(v.met for v in verdicts(events(*told), wish))
-    plain = Expectation(sentence="s.", outcome=("stopped",), limits_kept=False)
-    assert len(verdicts((), plain)) == 2
+    plain = Expectation(sentence="s.", outcome="stopped")
+    assert len(verdicts((), plain)) == 3
+    for wrong in ({"energy": False}, {"water_flow": False, "energy": False}, {}):
+        told = (*good[:-1], (0.0, closed("stopped", **wrong)))
+        assert [v.met for v in verdicts(events(*told), wish)][-1] is False
+
+
+def test_an_expectation_of_a_limit_that_no_plan_has_is_refused():
+    with pytest.raises(ValidationError, match="there is no limit 'flow'; choose from"):
+        Expectation(sentence="s.", outcome="stopped", limits_broken=("flow",))
 
 
 # --- operators ---

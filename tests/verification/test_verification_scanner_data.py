@@ -43,7 +43,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_good_folder_keeps_every_limit(folder, sign):
-    checks = run_checks("thermometry", data=folder(echoes(sign=sign)))
+    checks = list(run_checks("thermometry", data=folder(echoes(sign=sign))))
     assert len(checks) == 4
     assert [c for c in checks if not c.passed] == []
 
@@ -61,9 +61,9 @@ def test_echo_times_that_are_not_the_scans_are_seen(folder):
 
 def test_folders_that_are_none(folder, tmp_path):
     with pytest.raises(ImageError, match="one of each"):
-        run_checks("thermometry", data=tmp_path / "nowhere")
+        list(run_checks("thermometry", data=tmp_path / "nowhere"))
     with pytest.raises(ImageError, match="at least three"):
-        run_checks(data=folder(echoes(TIMES[:2])))
+        list(run_checks(data=folder(echoes(TIMES[:2]))))
     with pytest.raises(SettingsError, match="thermometry alone"):
         run_checks("heat", data=tmp_path)
     assert issubclass(CheckFailedError, Exception)

@@ -52,7 +52,10 @@ class AskingOperator:
         self._tell(state, decisions, time_s)
         verbs = [str(verb) for verb in legal_verbs(state.state)]
         waits = state.state is State.ARMED and bool(refusals(state, self._settings))
-        said = _chosen("What now", [*verbs, WAIT], WAIT if waits else _SUGGESTED[state.state])
+        preset = WAIT if waits else _SUGGESTED[state.state]
+        if state.alarms and str(Verb.ACKNOWLEDGE) in verbs:
+            preset = str(Verb.ACKNOWLEDGE)
+        said = _chosen("What now", [*verbs, WAIT], preset)
         return None if said == WAIT else self._command(Verb(said), state)
 
     def hear(self, report: PatientReport, state: ControllerState) -> OperatorCommand | None:
@@ -71,6 +74,8 @@ class AskingOperator:
         for decision in decisions:
             if isinstance(decision, CommandRefused | GuardRefused):
                 human.print(f"Refused: {decision.why}")
+        for guard in state.alarms:
+            human.print(f"Alarm that is not acknowledged: {guard}.")
         if state.review is not None:
             human.print(state.review.sentence)
         found = state.proposed

@@ -1,4 +1,4 @@
-"""The command line: plan, rehearse, replay, report, verify.
+"""The command line: plan, rehearse, replay, report, verify, serve.
 
 What a command needs is imported when it runs, so that ``--help`` answers at once.
 
@@ -13,9 +13,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from insonate.cli import cohort as cohort_commands
 from insonate.cli import options as opt
 from insonate.cli import record as record_commands
+from insonate.cli import registry as registry_commands
 from insonate.cli import scenarios as scenario_commands
+from insonate.cli.evidence import evidence
 from insonate.cli.output import (
     exit_codes,
     plain,
@@ -25,6 +28,7 @@ from insonate.cli.output import (
     say,
 )
 from insonate.cli.scenarios import OperatorKind, print_ending
+from insonate.cli.serve import serve
 from insonate.cli.thermometry import thermometry
 from insonate.core import CheckFailedError
 from insonate.core.provenance import DISCLAIMER, versions
@@ -43,6 +47,8 @@ app = typer.Typer(
 
 
 app.add_typer(record_commands.app, name="record")
+app.add_typer(registry_commands.app, name="registry")
+app.add_typer(cohort_commands.app, name="cohort")
 app.command(name="scenarios")(scenario_commands.scenarios)
 
 
@@ -183,10 +189,18 @@ def report(
         Path | None,
         typer.Option(help="The page to write.", show_default="report.html beside it"),
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="A record of the same patient to compare with.",
+            show_default="the one that a rehearsal left beside it, if it did",
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
-    """Rebuild the report from a record alone."""
+    """Rebuild the report from a record alone; with another one beside it, where there is one."""
     from insonate.record import open_record
+    from insonate.record.places import record_beside
     from insonate.report import render_report, summarise
 
     print_disclaimer()
@@ -194,7 +208,9 @@ def report(
         opened = open_record(record)
         for sentence in opened.missing:
             say("Note", "yellow", sentence)
-        path = render_report(opened, out or record.parent / "report.html")
+        other = beside or record_beside(record)
+        second = None if other is None else open_record(other)
+        path = render_report(opened, out or record.parent / "report.html", second)
         if json:
             print_json({"report": str(path), **asdict(summarise(opened))})
         else:
@@ -204,10 +220,17 @@ def report(
 @app.command()
 def verify(
     area: Annotated[
-        str | None, typer.Argument(help="One area only.", show_default="all areas")
+        str | None,
+        typer.Argument(
+            help="One area only, such as field; with --slow also a part of one: field/shell.",
+            show_default="all areas",
+        ),
     ] = None,
     slow: Annotated[
-        bool, typer.Option("--slow", help="The slow checks instead: minutes to hours.")
+        bool,
+        typer.Option(
+            "--slow", help="The slow checks instead, told one by one: minutes to hours."
+        ),
     ] = False,
     data: Annotated[
         Path | None,
@@ -220,11 +243,17 @@ def verify(
     json: opt.Json = False,
 ) -> None:
     """Compute every verified number now and compare it with its limit."""
-    from insonate.verification.areas import run_checks
+    from insonate.verification.areas import left_out, run_checks
 
     print_disclaimer()
     with exit_codes():
-        checks = run_checks(area, slow=slow, data=data)
+        for sentence in left_out() if area is None else ():
+            say("Note", "yellow", sentence)
+        checks = []
+        for check in run_checks(area, slow=slow, data=data):
+            checks.append(check)
+            if slow:
+                _say_check(check)
         if json:
             print_json([asdict(c) for c in checks])
         else:
@@ -241,6 +270,15 @@ def verify(
 
 
 app.command()(thermometry)
+app.command()(evidence)
+app.command()(serve)
+
+
+def _say_check(check: "Check") -> None:
+    """Tell people of one check as soon as it is computed: the slow ones take hours together."""
+    label, style = ("kept", "green") if check.passed else ("MISSED", "bold red")
+    found = f"{check.value:.4g} of {check.limit:.4g} {check.unit}"
+    say(label, style, f"{check.area}, {check.check}: {found}")
 
 
 def _check_table(checks: "list[Check]") -> Table:

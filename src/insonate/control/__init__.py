@@ -2,7 +2,8 @@
 
 from insonate.control.automatic import AutomaticOperator
 from insonate.control.guards import GUARDS, refusals
-from insonate.control.state import ControllerState, ControlSettings, initial_state
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, initial_state
 from insonate.control.step import step
 from insonate.control.summary import limits_kept, limits_worst, outcome
 

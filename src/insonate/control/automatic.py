@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from insonate.control.guards import Refusal, refusals
-from insonate.control.state import ControllerState, ControlSettings
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState
+from insonate.control.table import legal_verbs
 from insonate.events.documents import CommandRefused, Decision, OperatorCommand
 from insonate.events.states import State, Verb
 
@@ -63,6 +65,8 @@ class AutomaticOperator:
 
     def _wish(self, state: ControllerState, time_s: float) -> tuple[Verb, str] | None:
         """Return what it would ask for in this state, and why."""
+        if state.alarms and Verb.ACKNOWLEDGE in legal_verbs(state.state):
+            return Verb.ACKNOWLEDGE, f"heard: {', '.join(state.alarms)}"
         match state.state:
             case State.BASELINE:
                 return self._ask(state)

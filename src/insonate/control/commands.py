@@ -7,9 +7,11 @@ from insonate.control.guards import refusals
 from insonate.control.moves import go
 from insonate.control.regulator import expect, power_cap
 from insonate.control.review import Answer, accept, too_far
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure
 from insonate.control.table import Cause, legal_verbs, next_state
 from insonate.events.documents import (
+    AlarmAcknowledged,
     CommandRefused,
     OperatorCommand,
     PowerSet,
@@ -131,7 +133,7 @@ def _sonicate(
     approved = state.approved
     no = refusals(state, settings)
     if no or approved is None:
-        return state, tuple(refusal.told() for refusal in no)
+        return state, tuple(refusal.told(stops=False) for refusal in no)
     number, now = state.sonication + 1, state.time_s
     exposure = Exposure(
         sonication=number,
@@ -177,6 +179,9 @@ def _resume(
     """Go on after a pause, a stop or a fault: with a reason, and what else each needs."""
     if not command.why.strip():
         return refuse(state, command, "Resuming needs a reason.")
+    if state.alarms:
+        why = f"The alarm of {', '.join(state.alarms)} was not acknowledged; acknowledge it first."
+        return refuse(state, command, why)
     if state.state is State.STOPPED and not state.resume_approved:
         return refuse(state, command, "Resuming after a stop needs an approval first.")
     standing = [r for r in refusals(state, settings) if r.guard.cause is Cause.FAULT]
@@ -184,6 +189,17 @@ def _resume(
         return refuse(state, command, f"The fault stands: {' '.join(r.why for r in standing)}")
     state = replace(state, resume_approved=False, hold=False)
     return go(state, command.verb, settings)
+
+
+def _acknowledge(
+    state: ControllerState, command: OperatorCommand, settings: ControlSettings
+) -> Answer:
+    """End every latching alarm; where its cause is still there, its guard goes on saying no."""
+    if not state.alarms:
+        return refuse(state, command, "There is no alarm to acknowledge.")
+    standing = {refusal.guard.name for refusal in refusals(state, settings)}
+    heard = tuple(AlarmAcknowledged(guard=n, standing=n in standing) for n in state.alarms)
+    return replace(state, alarms=()), heard
 
 
 _HANDLERS: dict[Verb, Handler] = {
@@ -195,4 +211,5 @@ _HANDLERS: dict[Verb, Handler] = {
     Verb.PAUSE: _halt,
     Verb.STOP: _halt,
     Verb.ABORT: _halt,
+    Verb.ACKNOWLEDGE: _acknowledge,
 }

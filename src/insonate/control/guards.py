@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from insonate.control.hazards import Hazard
 from insonate.control.look import Look
 from insonate.control.predicates import order, people, plant, sight, tissue
-from insonate.control.state import ControllerState, ControlSettings
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState
 from insonate.control.table import Cause
 from insonate.events.documents import GuardRefused
 from insonate.events.states import Priority
@@ -57,7 +58,7 @@ class Guard:
 
     @property
     def latching(self) -> bool:
-        """Whether its alarm stays until a person gave a reason: what it brings about tells."""
+        """Whether its alarm stays until it is acknowledged: what it brings about tells."""
         return self.cause is not Cause.GUARD
 
 
@@ -71,6 +72,7 @@ _SETTING = "setting of this software"
 _JEANMONOD = "Jeanmonod et al., Neurosurg. Focus 32:E1 (2012)"
 _ITRUSST = "ITRUSST consensus (Aubry et al. 2023)"
 _HTG491 = "NICE HTG491, clause 2.4"
+_IEC = "IEC 60601-1-8: latching alarm signals, their reset by the operator"
 _DOSE = "McDannold et al. (2004), Yarmolenko (2011)"
 _FAULT, _PATIENT, _MOVED, _GUARD = Cause.FAULT, Cause.PATIENT, Cause.MOVED, Cause.GUARD
 _HIGH, _MEDIUM, _LOW = Priority.HIGH, Priority.MEDIUM, Priority.LOW
@@ -97,6 +99,8 @@ GUARDS: tuple[Guard, ...] = (
           "setting: half the focus's tolerance", _MOVED, _NEVER, _HIGH),
     Guard("approval", order.approval, "approve the proposed sonication", _H.UNASKED_POWER,
           "a start that nobody meant", _SETTING, waiting_helps=_NEVER, priority=_LOW),
+    Guard("alarm", order.alarm, "acknowledge the alarm", _H.ABSENT_OPERATOR,
+          "an alarm that nobody heard", _IEC, waiting_helps=_NEVER, priority=_LOW),
     Guard("stage order", order.stage_order, "align confirmed within its tolerance, then verify",
           _H.WRONG_PLACE, "high power before the focus was confirmed",
           f"{_HTG491}: low power confirms the location", waiting_helps=_NEVER, priority=_LOW),
@@ -149,14 +153,21 @@ class Refusal:
     guard: Guard
     why: str
 
-    def told(self) -> GuardRefused:
-        """Return the decision that says it, with its alarm."""
+    def told(self, *, stops: bool) -> GuardRefused:
+        """Return the decision that says it, with its alarm.
+
+        Parameters
+        ----------
+        stops
+            Whether it ends something. A start that is refused is an answer to somebody who is
+            there, and a warning while armed takes nothing away: neither latches.
+        """
         return GuardRefused(
             guard=self.guard.name,
             why=self.why,
             clears=self.guard.clears,
             priority=self.guard.priority,
-            latching=self.guard.latching,
+            latching=stops and self.guard.latching,
         )
 
 

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass
 
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure
 from insonate.core import Quantity
 from insonate.events.documents import TemperatureFrame
 from insonate.events.states import State
 
-_ROUNDING = 1.0 + 1e-9
+ROUNDING = 1.0 + 1e-9
 """Power times duration is not exact in floats; what is planned at a limit keeps it."""
 
 
@@ -57,7 +58,7 @@ def shown_under_power(look: Look) -> TemperatureFrame | None:
 
 def above(what: str, value: float, limit: Quantity) -> str:
     """Return nothing where ``value`` keeps ``limit``; a value that is not a number does not."""
-    if value <= limit.value * _ROUNDING:
+    if value <= limit.value * ROUNDING:
         return ""
     return f"{what} is {value:.4g} {limit.unit}; no more than {limit.value:g} {limit.unit} is allowed."
 

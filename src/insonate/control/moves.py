@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from insonate.control.regulator import propose
 from insonate.control.review import Answer, review, thrown_back, wait
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure
 from insonate.control.table import Cause, Trigger, next_state
 from insonate.core import RefusedError
 from insonate.events.documents import Decision, PowerSet, SonicationEnded, StateChanged
@@ -92,7 +93,7 @@ def _entered(state: ControllerState, before: State, settings: ControlSettings) -
     """Return the state with what belongs to being in it, and the decisions that say so."""
     now = state.state
     if now is not before:
-        state = replace(state, entered_s=state.time_s, stopped=_stopped(state))
+        state = replace(state, entered_s=state.time_s, stopped=_stopped(state), said_no=())
     if now in {State.REVIEW, State.PAUSED, State.STOPPED, State.FAULTED, State.FINISHED}:
         return review(replace(state, approved=None), settings)
     if now is State.PLANNED or (now is State.POSITIONED and before is not State.PAUSED):

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from insonate.control.state import ControllerState, ControlSettings, Exposure, Readings
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure, Readings
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,

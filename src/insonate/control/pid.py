@@ -5,7 +5,8 @@ end will be. On the bench of closed forms, for which they were chosen, both keep
 (``python -m benchmarks.control decide``); the guards stand behind either.
 """
 
-from insonate.control.state import ControlSettings, Exposure
+from insonate.control.settings import ControlSettings
+from insonate.control.state import Exposure
 
 PROPORTIONAL_PER_K = 0.12
 """Setting: full power until about 8 K below the aim."""

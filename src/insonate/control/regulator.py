@@ -3,14 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from insonate.control.state import (
-    ControllerState,
-    ControlSettings,
-    Efficiency,
-    Exposure,
-    efficiency_shape,
-    heating_shape,
-)
+from insonate.control.settings import ControlSettings, efficiency_shape, heating_shape
+from insonate.control.state import ControllerState, Efficiency, Exposure
 from insonate.events.documents import SonicationProposed
 from insonate.plan import Sonication
 
@@ -31,6 +25,10 @@ _SEEN_SIGMAS = 3.0
 
 _AGAIN_S = 10.0
 """Setting: what has not cooled by the expected time is looked at again after this, s."""
+
+_DECIMALS = 6
+"""What goes through exp or log is decided to so many decimals (W, s, °C, K/kJ): the last bit of
+these functions differs from one machine's library to another's, a decision may not."""
 
 _REST_SHARE = 0.9
 """Cooled means that this part of the energy allowed at rest is allowed again."""
@@ -102,20 +100,27 @@ def expect(
     end also holds a fall by ln 1.2.
     """
     belief, body = state.efficiency, settings.body_temperature_degc
-    k_per_kj = math.exp(belief.ahead) * efficiency_shape(asked.duration_s, settings)
+    k_per_kj = _efficiency(state, asked.duration_s, settings)
     rise_k = k_per_kj * asked.energy_j * 1e-3
+    low_k = rise_k * math.exp(-BAND * math.hypot(belief.log_sigma, _FALL))
+    high_k = rise_k * math.exp(BAND * belief.log_sigma)
     return SonicationProposed(
         sonication=state.sonication + 1,
         stage=asked.stage.value,
         power_w=asked.power_w,
         duration_s=asked.duration_s,
         predicted_peak_degc=body + rise_k,
-        predicted_low_degc=body
-        + rise_k * math.exp(-BAND * math.hypot(belief.log_sigma, _FALL)),
-        predicted_high_degc=body + rise_k * math.exp(BAND * belief.log_sigma),
+        predicted_low_degc=round(body + low_k, _DECIMALS),
+        predicted_high_degc=round(body + high_k, _DECIMALS),
         k_per_kj=k_per_kj,
         limited_by=limited_by,
     )
+
+
+def _efficiency(state: ControllerState, duration_s: float, settings: ControlSettings) -> float:
+    """Return what is expected of the next sonication of a duration, K/kJ."""
+    shape = efficiency_shape(duration_s, settings)
+    return round(math.exp(state.efficiency.ahead) * shape, _DECIMALS)
 
 
 def aim(state: ControllerState, settings: ControlSettings) -> float:
@@ -141,10 +146,11 @@ def wanted(state: ControllerState, settings: ControlSettings) -> Sonication:
         return _capped(prescribed, state, settings)
     duration = prescribed.duration_s if prescribed else settings.durations_s[state.stage]
     duration = min(duration, settings.maximum_duration_s)
-    k_per_kj = math.exp(state.efficiency.ahead) * efficiency_shape(duration, settings)
+    shape = efficiency_shape(duration, settings)
     rise_k = aim(state, settings) - settings.body_temperature_degc
-    power = rise_k / k_per_kj * 1e3 / duration
-    return _capped(Sonication(state.stage, power, duration), state, settings)
+    power = rise_k / (math.exp(state.efficiency.ahead) * shape) * 1e3 / duration
+    asked = Sonication(state.stage, round(power, _DECIMALS), duration)
+    return _capped(asked, state, settings)
 
 
 def power_cap(state: ControllerState, settings: ControlSettings) -> tuple[str, float]:
@@ -166,7 +172,7 @@ def _capped(asked: Sonication, state: ControllerState, settings: ControlSettings
     needed = heating_shape(asked.duration_s, settings) * asked.power_w / cap
     longest = heating_shape(settings.maximum_duration_s, settings)
     duration = settings.heating_time_s * math.expm1(min(needed, longest))
-    return Sonication(asked.stage, cap, duration)
+    return Sonication(asked.stage, cap, round(duration, _DECIMALS))
 
 
 def ceilings(state: ControllerState, settings: ControlSettings) -> tuple[Ceiling, ...]:
@@ -299,7 +305,8 @@ def lowered_power(exposure: Exposure, settings: ControlSettings) -> float:
     stays = 1.0 - heating_shape(left_s, settings) / shape
     if stays >= 1.0:
         return exposure.power_w
-    return exposure.power_w * min(1.0, max(0.0, (allowed - stays) / (1.0 - stays)))
+    factor = min(1.0, max(0.0, (allowed - stays) / (1.0 - stays)))
+    return min(exposure.power_w, round(exposure.power_w * factor, _DECIMALS))
 
 
 def goal_reached(exposure: Exposure, settings: ControlSettings) -> bool:
@@ -335,5 +342,5 @@ def still_warm(
             return (
                 f"the limit of {ceiling.name} allows {ceiling.now_j / 1e3:.2f} kJ now and "
                 f"{needed_j / 1e3:.2f} kJ once it has cooled"
-            ), max(wait, _AGAIN_S)
+            ), max(round(wait, _DECIMALS), _AGAIN_S)
     return "", 0.0

@@ -12,7 +12,8 @@ from insonate.control.regulator import (
     still_warm,
     wanted,
 )
-from insonate.control.state import ControllerState, ControlSettings, Exposure, Worst
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure, Worst
 from insonate.events.documents import Decision, Point, Resteered, SonicationReviewed, WaitSet
 from insonate.events.states import EndReason
 from insonate.plan import Stage

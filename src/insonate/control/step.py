@@ -4,19 +4,22 @@ import math
 from dataclasses import replace
 
 from insonate.control.commands import obey
-from insonate.control.guards import GUARDS, Refusal, refusals
+from insonate.control.guards import GUARDS, Guard, Refusal, refusals
 from insonate.control.look import Look
 from insonate.control.moves import Ending, go, nothing_to_void
 from insonate.control.observing import loudest_db, observe
 from insonate.control.pid import pid_power
 from insonate.control.regulator import goal_reached, lowered_power
 from insonate.control.review import Answer, to_cool
-from insonate.control.state import ControllerState, ControlSettings, Exposure
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState, Exposure
 from insonate.control.table import Cause, next_state
 from insonate.events.documents import (
     ArrayReading,
     CavitationReading,
+    ClockTick,
     CommandRefused,
+    Decision,
     GuardRefused,
     Observation,
     OperatorCommand,
@@ -26,7 +29,7 @@ from insonate.events.documents import (
     WaitSet,
 )
 from insonate.events.presence import MotionReading
-from insonate.events.states import EndReason, State
+from insonate.events.states import EndReason, Priority, State
 
 _SEVERITY = (Cause.FAULT, Cause.PATIENT, Cause.MOVED, Cause.GUARD)
 _REASONS = {
@@ -35,11 +38,7 @@ _REASONS = {
     Cause.MOVED: EndReason.GUARD,
     Cause.GUARD: EndReason.GUARD,
 }
-_ALWAYS = {
-    ArrayReading: next(guard for guard in GUARDS if guard.name == "drive"),
-    MotionReading: next(guard for guard in GUARDS if guard.name == "motion"),
-}
-"""Guards whose word counts while power is off, too, and the channel that they listen to."""
+_BY_NAME = {guard.name: guard for guard in GUARDS}
 _EDGE_S = 1e-6
 """A duration is over when less than this is left: sums of ticks are not exact in floats."""
 
@@ -66,6 +65,7 @@ def step(
         return _clock_lost(state, time_s, observation, settings)
     state = observe(state, time_s, observation, settings)
     state, first = _laws(state, observation, settings)
+    state = _latched(state, first)
     if not isinstance(observation, OperatorCommand):
         return state, first
     state, second = obey(state, observation, settings)
@@ -77,13 +77,27 @@ def _clock_lost(
 ) -> Answer:
     """Refuse what a clock that went backwards brings; under power it is a fault."""
     why = f"The clock shows {time_s} s after {state.time_s} s; it may not go backwards."
-    refused = GuardRefused(guard="clock", why=why, clears="a clock that goes forwards")
-    if state.state is State.SONICATING:
+    on = state.state is State.SONICATING
+    refused = GuardRefused(
+        guard="clock",
+        why=why,
+        clears="a clock that goes forwards",
+        priority=Priority.HIGH,
+        latching=on,
+    )
+    if on:
         state, decisions = go(state, Cause.FAULT, settings, Ending(EndReason.FAULT, "clock"))
-        return state, (refused, *decisions)
+        return _latched(state, (refused,)), (refused, *decisions)
     if isinstance(observation, OperatorCommand):
         return state, (refused, CommandRefused(verb=observation.verb, why=why))
     return state, (refused,)
+
+
+def _latched(state: ControllerState, told: tuple[Decision, ...]) -> ControllerState:
+    """Return the state that remembers the latching alarms among what was told."""
+    raised = (d.guard for d in told if isinstance(d, GuardRefused) and d.latching)
+    alarms = tuple(dict.fromkeys((*state.alarms, *raised)))
+    return state if alarms == state.alarms else replace(state, alarms=alarms)
 
 
 def _laws(
@@ -96,6 +110,8 @@ def _laws(
     if state.state is State.COOLING:
         state, more = _cooling(state, settings)
         return state, (*alarms, *more)
+    if state.state is State.ARMED and isinstance(observation, ClockTick):
+        return _armed(state, settings)
     return state, alarms
 
 
@@ -111,7 +127,7 @@ def _under_power(
     """Stop, end, lower or go on: guards first, then the duration, the goal, the power."""
     no = refusals(state, settings)
     if no:
-        told = tuple(refusal.told() for refusal in no)
+        told = tuple(refusal.told(stops=True) for refusal in no)
         worst = min(no, key=lambda r: _SEVERITY.index(r.guard.cause))
         ending = Ending(_REASONS[worst.guard.cause], worst.guard.name)
         if any(refusal.guard.name == "cavitation" for refusal in no):
@@ -163,11 +179,7 @@ def _alarms(
     state: ControllerState, observation: Observation, settings: ControlSettings
 ) -> Answer:
     """Return what a patient's stop, an array on unasked or a moved head bring about."""
-    pressed = isinstance(observation, PatientReport) and observation.stop_pressed
-    if pressed and next_state(state.state, Cause.PATIENT) is not None:
-        moved, decisions = go(state, Cause.PATIENT, settings)
-        return replace(moved, resume_approved=False), decisions
-    guard = _ALWAYS.get(type(observation))
+    guard = _always(observation)
     if guard is None or next_state(state.state, guard.cause) is None:
         return state, ()
     why = guard.says_no(Look(state, settings))
@@ -175,7 +187,27 @@ def _alarms(
         return state, ()
     off = PowerSet(sonication=state.sonication, power_w=0.0)
     moved, decisions = go(state, guard.cause, settings)
-    return moved, (Refusal(guard, why).told(), off, *decisions)
+    moved = replace(moved, resume_approved=False)
+    return moved, (Refusal(guard, why).told(stops=True), off, *decisions)
+
+
+def _always(observation: Observation) -> Guard | None:
+    """Return the guard whose word counts while power is off, too, for what it listens to."""
+    match observation:
+        case PatientReport(stop_pressed=True):
+            return _BY_NAME["patient"]
+        case ArrayReading():
+            return _BY_NAME["drive"]
+        case MotionReading():
+            return _BY_NAME["motion"]
+    return None
+
+
+def _armed(state: ControllerState, settings: ControlSettings) -> Answer:
+    """Return what each guard says that says no since this tick: a start would be refused."""
+    no = refusals(state, settings)
+    told = tuple(r.told(stops=False) for r in no if r.guard.name not in state.said_no)
+    return replace(state, said_no=tuple(r.guard.name for r in no)), told
 
 
 def _cooling(state: ControllerState, settings: ControlSettings) -> Answer:

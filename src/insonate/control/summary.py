@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Literal
 
-from insonate.control.state import ControllerState, ControlSettings
+from insonate.control.settings import ControlSettings
+from insonate.control.state import ControllerState
 from insonate.events.states import State
 
 Outcome = Literal["lesion made", "no lesion", "stopped", "faulted", "aborted"]

@@ -43,16 +43,17 @@ _HALT: dict[Trigger, State] = {
 TABLE: dict[State, dict[Trigger, State]] = {
     _S.PLANNED: {_V.POSITION: _S.POSITIONED, _C.FAULT: _S.FAULTED, **_OVER},
     _S.POSITIONED: {
-        _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED, _C.MOVED: _S.POSITIONED,
-        **_HALT, **_OVER,
+        _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED, _V.ACKNOWLEDGE: _S.POSITIONED,
+        _C.MOVED: _S.POSITIONED, **_HALT, **_OVER,
     },
     _S.BASELINE: {
         _V.APPROVE: _S.ARMED, _V.BASELINE: _S.BASELINE, _V.POSITION: _S.POSITIONED,
-        _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
+        _V.ACKNOWLEDGE: _S.BASELINE, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
     _S.ARMED: {
         _V.SONICATE: _S.SONICATING, _V.APPROVE: _S.ARMED, _V.BASELINE: _S.BASELINE,
-        _V.POSITION: _S.POSITIONED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
+        _V.POSITION: _S.POSITIONED, _V.ACKNOWLEDGE: _S.ARMED, _C.MOVED: _S.PAUSED,
+        **_HALT, **_OVER,
     },
     _S.SONICATING: {
         _C.ENDED: _S.COOLING, _C.GUARD: _S.COOLING, _V.HOLD: _S.SONICATING,
@@ -66,13 +67,16 @@ TABLE: dict[State, dict[Trigger, State]] = {
         _V.POSITION: _S.POSITIONED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
     _S.PAUSED: {
-        _V.RESUME: _S.POSITIONED, _V.CONFIRM: _S.PAUSED, _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
+        _V.RESUME: _S.POSITIONED, _V.CONFIRM: _S.PAUSED, _V.ACKNOWLEDGE: _S.PAUSED,
+        _C.MOVED: _S.PAUSED, **_HALT, **_OVER,
     },
     _S.STOPPED: {
         _V.APPROVE: _S.STOPPED, _V.RESUME: _S.POSITIONED, _V.STOP: _S.STOPPED,
-        _C.PATIENT: _S.STOPPED, _C.FAULT: _S.FAULTED, **_OVER,
+        _V.ACKNOWLEDGE: _S.STOPPED, _C.PATIENT: _S.STOPPED, _C.FAULT: _S.FAULTED, **_OVER,
     },
-    _S.FAULTED: {_V.RESUME: _S.PLANNED, _V.STOP: _S.FAULTED, **_OVER},
+    _S.FAULTED: {
+        _V.RESUME: _S.PLANNED, _V.STOP: _S.FAULTED, _V.ACKNOWLEDGE: _S.FAULTED, **_OVER,
+    },
     _S.FINISHED: {},
 }  # fmt: skip
 """(state, trigger) → next state; what is not here is refused."""

@@ -2,6 +2,7 @@
 
 from insonate.core.errors import (
     CheckFailedError,
+    DataError,
     GeometryError,
     ImageError,
     InputError,
@@ -20,6 +21,7 @@ from insonate.core.volume import Volume, sample
 __all__ = [
     "TISSUES",
     "CheckFailedError",
+    "DataError",
     "Frame",
     "GeometryError",
     "Grid",

@@ -23,13 +23,17 @@ def frozen(array: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
 
 
 def compiled(function: Function) -> Function:
-    """Compile a serial kernel with numba, cached on disk between runs."""
-    return cast("Function", numba.njit(cache=True, fastmath=False)(function))
+    """Compile a serial kernel with numba, cached on disk between runs.
+
+    It lets go of the interpreter: whoever waits to stop the power does not wait for a solver.
+    """
+    return cast("Function", numba.njit(cache=True, nogil=True, fastmath=False)(function))
 
 
 def compiled_parallel(function: Function) -> Function:
     """Compile a kernel whose ``numba.prange`` loops run on all threads, cached between runs."""
-    return cast("Function", numba.njit(cache=True, parallel=True, fastmath=True)(function))
+    kernel = numba.njit(cache=True, nogil=True, parallel=True, fastmath=True)
+    return cast("Function", kernel(function))
 
 
 def compiled_inline(function: Function) -> Function:

@@ -6,6 +6,7 @@ InsonateError
 │   ├── GeometryError     frames, transforms and grids that do not fit together
 │   ├── SettingsError     an option outside its allowed range
 │   ├── PlanError         a plan with faults: all of them, told at once
+│   ├── DataError         studies or patients' data with faults: all of them, told at once
 │   └── RecordError       a record that is damaged, foreign, or in the way
 ├── RefusedError          the controller refuses a command in this state; the state is unchanged
 └── CheckFailedError      a check did not reach its limit; the command line exits with 1
@@ -38,6 +39,20 @@ class SettingsError(InputError):
 
 class PlanError(InputError):
     """A plan with faults; all of them are told at once.
+
+    Parameters
+    ----------
+    faults
+        One sentence for each fault.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(" ".join(self.faults))
+
+
+class DataError(InputError):
+    """Studies or patients' data with faults; all of them are told at once.
 
     Parameters
     ----------

@@ -1,9 +1,12 @@
 """The envelope of every document, and how a number says its unit."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+StageName = Literal["align", "verify", "treat"]
+Point = tuple[float, float, float]
 
 
 class Source(StrEnum):

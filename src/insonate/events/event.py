@@ -5,7 +5,7 @@ from pydantic import AwareDatetime, Field
 from insonate.events.base import ArrayRef, Document, Source
 from insonate.events.documents import Payload
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Event(Document):

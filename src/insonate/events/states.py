@@ -44,6 +44,8 @@ class Verb(StrEnum):
     """The treatment is over, in order."""
     RESUME = "resume"
     """Go on after a pause or a stop, with a reason."""
+    ACKNOWLEDGE = "acknowledge"
+    """Every latching alarm was heard; nothing else changes."""
 
 
 class Priority(StrEnum):

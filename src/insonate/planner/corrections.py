@@ -16,6 +16,8 @@ from insonate.head import HeadModel
 
 BY_ARRIVALS = "one wave for each element"
 BY_FIELD = "the solved field"
+BY_SAME_ARRIVALS = "one wave for each element of the solved field"
+"""Elements that stand beside the box of the solved field left out: to compare with it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,28 +22,14 @@ from insonate.field.head_field import SurfacePressure
 from insonate.field.shear import FLUID_LIMIT_DEG, share_beyond_fluid_limit, shear_sentence
 from insonate.head import HeadModel
 from insonate.plan import Limits, Target
-from insonate.planner.corrections import (
-    BY_ARRIVALS,
-    Corrected,
-    cropped,
-    focus_of,
-    judged_by_field,
-)
+from insonate.planner.corrections import Corrected
 from insonate.planner.elements import ElementOptions, select_elements
 from insonate.planner.phases import corrected_drive
 from insonate.planner.placement import place
 from insonate.planner.regions import NoPassRegions, RegionOptions, no_pass_regions
 from insonate.planner.sdr import LOW_SDR, SkullDensityRatios, skull_density_ratios
-from insonate.planner.wave import (
-    WaveArrival,
-    WaveOptions,
-    one_way_arrival,
-    renamed,
-    require_engine,
-    solve_treatment,
-    wave_arrival,
-    wave_medium,
-)
+from insonate.planner.sound import SoundOptions, Subject, sound_of
+from insonate.planner.wave import WaveArrival, WaveOptions, require_engine
 
 ENOUGH_ELEMENTS = 700
 """Acceptable number of active elements; clinical cases have 948-977 of 1024."""
@@ -238,9 +224,10 @@ def plan_treatment(
     states = select_elements(
         rays, regions, options=options.elements, air=ratios.air_between_peaks
     )
-    sound = _sound(head, _Subject(array, elements, rays, states), options, progress)
+    how = SoundOptions(options.engine, options.wave, options.field_half_width_m)
+    sound = sound_of(head, Subject(array, elements, rays, states), how, progress)
     grid = _focal_grid(target, options.field_half_width_m, options.field_spacing_m)
-    subject = _Subject(array, elements, sound.rays, states)
+    subject = Subject(array, elements, sound.rays, states)
     return TreatmentPlan(
         head=head,
         target=target,
@@ -266,88 +253,6 @@ def plan_treatment(
             *_warnings(ratios, sound.drive),
             *_fluid_notes(rays, sound.drive),
         ),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """An array in place, what the skull does to it, and which elements are on."""
-
-    array: Array
-    elements: PlacedArray
-    rays: Rays
-    states: tuple[ElementState, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Sound:
-    """What the chosen engine made of a subject."""
-
-    rays: Rays
-    wave: WaveArrival | None
-    drive: Drive
-    field: PressureField | None
-    corrections: tuple[Corrected, ...]
-
-
-def _sound(
-    head: HeadModel, subject: _Subject, options: PlanOptions, progress: Progress
-) -> _Sound:
-    """Set the phases, and judge them against those of the other engines."""
-    array, elements, rays, states = (
-        subject.array,
-        subject.elements,
-        subject.rays,
-        subject.states,
-    )
-    none = corrected_drive(array, rays, states, correction="none")
-    by_ray = corrected_drive(array, rays, states)
-    if options.engine == "has":
-        return _one_way(head, subject, {"none": none, "ray": by_ray}, progress)
-    if options.engine != "born":
-        drive = none if options.engine == "none" else by_ray
-        judged = _judged({"none": none, "ray": by_ray}, elements, rays)
-        return _Sound(rays, None, drive, None, judged)
-    progress("Sound in the head by waves", 0.0, "materials")
-    medium = wave_medium(head, elements, rays.focus, options.wave)
-    first = renamed(progress, "From the target to the elements")
-    wave = wave_arrival(medium, elements, rays, options=options.wave, progress=first)
-    arriving = wave.arriving(rays)
-    drive = corrected_drive(array, arriving, states)
-    judged = _judged({"none": none, "ray": by_ray, "born": drive}, elements, arriving)
-    if not options.wave.treatment_field:
-        return _Sound(arriving, wave, drive, None, judged)
-    second = renamed(progress, "From the elements to the target")
-    whole = solve_treatment(
-        medium, elements, drive, rays.focus, options=options.wave, progress=second
-    )
-    solved = judged_by_field("born", whole, head, rays.focus)
-    near = cropped(whole, rays.focus, options.field_half_width_m)
-    return _Sound(arriving, wave, drive, near, (*judged, solved))
-
-
-def _one_way(
-    head: HeadModel, subject: _Subject, others: dict[str, Drive], progress: Progress
-) -> _Sound:
-    tell = renamed(progress, "From the target to the elements")
-    wave = one_way_arrival(head, subject.elements, subject.rays, progress=tell)
-    arriving = wave.arriving(subject.rays)
-    drive = corrected_drive(subject.array, arriving, subject.states)
-    judged = _judged({**others, "has": drive}, subject.elements, arriving)
-    return _Sound(arriving, wave, drive, None, judged)
-
-
-def _judged(
-    drives: dict[str, Drive], elements: PlacedArray, rays: Rays
-) -> tuple[Corrected, ...]:
-    half, spacing = 8e-3, 0.5e-3
-    count = 2 * round(half / spacing) + 1
-    grid = Grid.centred(rays.focus, spacing, (count, count, count), Frame.CT)
-    return tuple(
-        Corrected(
-            name, BY_ARRIVALS, focus_of(ray_field(elements, drive, rays, grid), rays.focus)
-        )
-        for name, drive in drives.items()
     )
 
 
@@ -386,7 +291,7 @@ def _focal_grid(target: Target, half_width_m: float, spacing_m: float) -> Grid:
     return Grid.centred(target.point, spacing_m, (n, n, n), Frame.CT)
 
 
-def _uncorrected(subject: _Subject, options: PlanOptions) -> PressureField | None:
+def _uncorrected(subject: Subject, options: PlanOptions) -> PressureField | None:
     if not options.compare_uncorrected:
         return None
     rays = subject.rays

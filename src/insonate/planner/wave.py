@@ -154,6 +154,12 @@ def beside(grid: Grid, elements: PlacedArray) -> NDArray[np.bool_]:
     return grid.contains(elements.centres, -(NEAREST_CELLS + radius))
 
 
+def without_beside(drive: Drive, elements: PlacedArray, grid: Grid) -> Drive:
+    """Return a drive with the elements ``beside`` a box silent, and no other changed."""
+    silent_beside = np.where(beside(grid, elements), 0.0, drive.pressure)
+    return Drive(drive.frequency_hz, silent_beside, drive.states)
+
+
 def _head_above(
     head: HeadModel, floor_m: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -226,9 +232,9 @@ def wave_arrival(
     index = tuple(np.round(medium.grid.indices_of(target)).astype(int))
     density = float(medium.root_density[index]) ** 2
     far = ~beside(medium.grid, elements)
-    parts = (elements.centres[far], elements.normals[far], elements.areas[far])
-    transfer = rays.transmission * _in_water(elements, rays)
-    transfer[far] = element_transfer(solved, (1.0, density), parts)
+    by_ray = rays.transmission * _in_water(elements, rays)
+    by_wave = element_transfer(solved, (1.0, density), elements, on=far)
+    transfer = np.where(far, by_wave, by_ray)
     told = {**solved.provenance, "elements that keep their rays": str(int((~far).sum()))}
     factor = _over_rays(transfer, elements, rays)
     return WaveArrival(transfer, factor, solved.convergence, solved.error_estimate, told)
@@ -324,9 +330,8 @@ def solve_treatment(
         for i, n in zip(index, medium.grid.shape, strict=True)
     )
     solver = replace(options.solver, tolerance=options.tolerance, watch=(x, y, z), focus_m=None)
-    far = ~beside(medium.grid, elements)
-    driven = Drive(drive.frequency_hz, np.where(far, drive.pressure, 0.0), drive.states)
-    count = int((drive.active & far).sum())
+    driven = without_beside(drive, elements, medium.grid)
+    count = int((np.abs(driven.pressure) > 0).sum())
     source = ArraySource(elements, driven, f"array, {count} elements on")
     solved = solve_born(medium, source, options=solver, progress=progress)
     _require_converged(solved)

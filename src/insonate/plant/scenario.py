@@ -6,7 +6,7 @@ files of ``plant/scenarios``; ``load_scenario`` reads anybody's.
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,19 +14,30 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
 from insonate.core import SettingsError
 from insonate.core.arrays import frozen
 from insonate.events.documents import Point
 from insonate.events.presence import Finding
+from insonate.plan import Limits
 from insonate.plant.incidents import STRICT, Behaviour, Incident, Mistake
 from insonate.plant.symptoms import NEIGHBOURS, Neighbour
 from insonate.plant.vessel import Vessel
 
+
+def _limit_name(name: str) -> str:
+    """Refuse a limit that no plan has."""
+    known = tuple(f.name for f in fields(Limits))
+    if name not in known:
+        raise ValueError(f"there is no limit '{name}'; choose from {', '.join(known)}")
+    return name
+
+
 Outcome = Literal["lesion made", "no lesion", "stopped", "faulted", "aborted"]
 Spread = Annotated[float, Field(ge=0.0, le=2.0)]
+LimitName = Annotated[str, AfterValidator(_limit_name)]
 Factor = Annotated[float, Field(gt=0.0, le=10.0)]
 
 
@@ -37,7 +48,7 @@ class Expectation:
     Parameters
     ----------
     outcome
-        The outcomes that are right.
+        The one outcome that is right.
     guards
         At least one sonication is ended, or one start refused, by one of these guards.
     findings
@@ -48,18 +59,18 @@ class Expectation:
         The focus is moved at least so far, m.
     bleeds
         Whether the vessel bleeds.
-    limits_kept
-        Whether every limit is kept by what was seen.
+    limits_broken
+        The limits that what was seen breaks, these and no others: what fails by itself.
     """
 
     sentence: str
-    outcome: tuple[Outcome, ...]
+    outcome: Outcome
     guards: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     refused: Annotated[int, Field(ge=0)] = 0
     resteered_m: Annotated[float, Field(ge=0.0)] = 0.0
     bleeds: bool = False
-    limits_kept: bool = True
+    limits_broken: tuple[LimitName, ...] = ()
 
 
 @validated(frozen=True, config=STRICT)
@@ -81,6 +92,8 @@ class Scenario:
         For lists and the record; the name is of small letters, digits and hyphens.
     practice
         "designed": the limits of the plan; "2012": no cavitation guard, no cap of 60 °C.
+    beside
+        Name of a scenario that is rehearsed beside this one, for the report to compare; or empty.
     registration_offset_m
         Where the array stands relative to the plan (CT frame, m), before the spread.
     registration_sigma_m
@@ -131,6 +144,7 @@ class Scenario:
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     description: str
     practice: Literal["designed", "2012"] = "designed"
+    beside: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")] = ""
     registration_offset_m: Point = (0.0, 0.0, 0.0)
     registration_sigma_m: Annotated[float, Field(ge=0.0, le=0.02)] = 0.5e-3
     brain_absorption_sigma: Spread = 0.15
@@ -218,7 +232,7 @@ SCENARIOS: dict[str, Scenario] = _shipped()
 
 
 def scenario_named(name: str) -> Scenario:
-    """Return a scenario by its name, or from a TOML file.
+    """Return a scenario by its name, or from a TOML file; what it names beside it must be there.
 
     Raises
     ------
@@ -226,7 +240,14 @@ def scenario_named(name: str) -> Scenario:
         When there is none; the message lists those there are.
     """
     if name.endswith(".toml"):
-        return load_scenario(Path(name))
+        found = load_scenario(Path(name))
+        if found.beside:
+            _shipped_named(found.beside)
+        return found
+    return _shipped_named(name)
+
+
+def _shipped_named(name: str) -> Scenario:
     if name not in SCENARIOS:
         raise SettingsError(
             f"There is no scenario '{name}'; choose one of {', '.join(sorted(SCENARIOS))}."

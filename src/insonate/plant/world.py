@@ -184,6 +184,11 @@ class World:
         self.power_w, self._off_at_s = power_w, off_at_s if power_w > 0 else None
         self._note()
 
+    def end_power(self, at_s: float) -> None:
+        """Let the drive go off at ``at_s``, if that is earlier than it would by itself."""
+        if self._off_at_s is not None:
+            self._off_at_s = min(self._off_at_s, max(at_s, self.time_s))
+
     def steer(self, total_m: Point) -> None:
         """Move the true focus electronically; the model believes in the plan's focus as ever."""
         self._steered = total_m
@@ -246,13 +251,18 @@ class World:
         """Time from one thermometry frame to the next, s."""
         return self.scanner.protocol.frame_time_s
 
-    def tick(self) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
-        """Move on by a quarter frame, less where power or frame end; return a finished frame."""
+    def next_end_s(self) -> float:
+        """Return the time to which the next ``tick`` would move, s."""
         frame_end = self._frame_start_s + self.frame_s
         ends = [self.time_s + self.frame_s / TICKS_PER_FRAME, frame_end]
         if self._off_at_s is not None:
             ends.append(self._off_at_s)
-        step = max(min(ends) - self.time_s, 0.0)
+        return min(ends)
+
+    def tick(self) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
+        """Move on by a quarter frame, less where power or frame end; return a finished frame."""
+        frame_end = self._frame_start_s + self.frame_s
+        step = max(self.next_end_s() - self.time_s, 0.0)
         self.scanner.watch(self.truth.model, self.truth.state, step / 2)
         self._believed.append((self.belief.state, step / 2))
         self._pass(step)

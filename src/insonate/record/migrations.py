@@ -25,7 +25,12 @@ def _from_1(content: Content) -> Content:
     return {**content, "version": 2, "payload": payload}
 
 
-MIGRATIONS: dict[int, Callable[[Content], Content]] = {1: _from_1}
+def _from_2(content: Content) -> Content:
+    """Alarms that are acknowledged: version 2 had none, its latching alarms ended with a resume."""
+    return {**content, "version": 3}
+
+
+MIGRATIONS: dict[int, Callable[[Content], Content]] = {1: _from_1, 2: _from_2}
 """From each older version to the next."""
 
 

@@ -1,5 +1,6 @@
 """Reading a record: the chain is proven from its first byte; nothing missing is guessed."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Chain:
-    """What a file of events proves: the events, the last digest, the bytes that hold them.
+    """What a file of events proves: the events and the last digest.
 
     ``torn`` is the number of bytes after the last whole line; ``fault`` the first thing that was
     changed, after which nothing is believed.
@@ -35,7 +36,6 @@ class Chain:
 
     events: tuple[Event, ...]
     digest: str
-    length: int
     torn: int
     fault: Finding | None
 
@@ -133,26 +133,35 @@ def _without_header(content: bytes, folder: Path) -> Chain:
     """Return the empty chain of a record that died in its first line; refuse what is foreign."""
     first = header()
     if first.text.startswith(content):
-        return Chain((), first.digest, 0, len(content), None)
-    line = content.partition(b"\n")[0]
-    for version in range(100):
-        other = canonical({"format": FORMAT, "version": version}).encode()
-        if version != FORMAT_VERSION and line == other:
-            raise RecordError(
-                f"The record in {folder} is of version {version}; this software reads version "
-                f"{FORMAT_VERSION}. Use the insonate that wrote it."
-            )
+        return Chain((), first.digest, len(content), None)
+    version = _version_said(content.partition(b"\n")[0])
+    if version is not None:
+        raise RecordError(
+            f"The first line of the record in {folder} says version {version}; this software reads "
+            f"version {FORMAT_VERSION}. Use the insonate that wrote it, or restore it from a copy."
+        )
     raise RecordError(
         f"The first line of the record in {folder} is not a header of version {FORMAT_VERSION}; "
         "it was changed, or it is no record of insonate."
     )
 
 
+def _version_said(line: bytes) -> int | None:
+    """Return the version that a header says, or None where it is none."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    whole = canonical({"format": FORMAT, "version": version}).encode()
+    return version if isinstance(version, int) and line == whole else None
+
+
 def _proven_events(content: bytes, start: int, digest: str) -> Chain:
     """Return the events from ``start`` on, up to the first line that proves nothing."""
     events: list[Event] = []
     at, fault = start, None
-    while (end := content.find(b"\n", at) + 1) > 0:
+    while end := content.find(b"\n", at) + 1:
         found = proven(content[at:end], digest)
         event = None if found is None else _event(found[0], len(events))
         if found is None or isinstance(event, Finding) or event is None:
@@ -160,7 +169,7 @@ def _proven_events(content: bytes, start: int, digest: str) -> Chain:
             break
         events.append(event)
         at, digest = end, found[1]
-    return Chain(tuple(events), digest, at, len(content) - at if fault is None else 0, fault)
+    return Chain(tuple(events), digest, len(content) - at if fault is None else 0, fault)
 
 
 def _changed(number: int) -> Finding:

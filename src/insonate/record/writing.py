@@ -8,6 +8,7 @@ whole before the event that names them is written.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ RELAXED = frozenset(
 Arrays = Mapping[str, tuple[NDArray[Any], str]]
 """Arrays of one event, by name, each with its unit."""
 
+Told = Callable[[Event, Arrays], None]
+"""Told of every event once it is kept, with its arrays; must return at once."""
+
+
+def nobody(event: Event, arrays: Arrays) -> None:
+    """Tell nobody."""
+    del event, arrays
+
 
 def wall_clock() -> datetime:
     """Return the computer's clock, UTC."""
@@ -60,7 +69,7 @@ class _Stamp:
 
 
 class Recorder:
-    """The one writer of a record; a context manager.
+    """The one writer of a record; a context manager, and safe to use from several threads.
 
     A folder with a finished record, or with one that was changed, is refused. A record that broke
     off is set aside under another name, never deleted (``set_aside``).
@@ -73,6 +82,8 @@ class Recorder:
         The wall clock.
     relaxed
         Kinds of events that are not forced to the disk one by one.
+    told
+        Told of every event once it is kept.
 
     Raises
     ------
@@ -86,11 +97,13 @@ class Recorder:
         *,
         wall: Callable[[], datetime] = wall_clock,
         relaxed: frozenset[str] = RELAXED,
+        told: Told = nobody,
     ) -> None:
         self.folder = folder
         self.set_aside: Path | None = None
-        self._wall, self._relaxed = wall, relaxed
+        self._wall, self._relaxed, self._told = wall, relaxed, told
         self._count, self._broken = 0, ""
+        self._one_writer = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = lock(folder)
@@ -155,11 +168,15 @@ class Recorder:
             When it does not fit the schema, or cannot be written; then it is not in the record,
             all before it is, and nothing more is taken.
         """
-        if self._broken:
-            raise RecordError(f"The record takes no more events: {self._broken}")
         check_pseudonym(payload)
         kept = {name: (portable(a, name), unit) for name, (a, unit) in (arrays or {}).items()}
         stamp = _Stamp(time_s, source, cause, reason)
+        with self._one_writer:
+            return self._append(payload, stamp, kept)
+
+    def _append(self, payload: Payload, stamp: _Stamp, kept: Arrays) -> Event:
+        if self._broken:
+            raise RecordError(f"The record takes no more events: {self._broken}")
         event = self._event(payload, stamp, kept)
         durable = payload.kind not in self._relaxed
         try:
@@ -169,6 +186,7 @@ class Recorder:
         except OSError as error:
             self._undo(error)
             raise _cannot(self.folder, error) from error
+        self._told(event, kept)
         return event
 
     def _event(self, payload: Payload, stamp: _Stamp, kept: Arrays) -> Event:

@@ -13,6 +13,7 @@ from insonate.core.provenance import DISCLAIMER
 from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
+    beside,
     elements,
     heat_page,
     maps,
@@ -30,7 +31,9 @@ from insonate.report.summary import Summary, summary_of
 FILE_NAME = "report.html"
 
 
-def render_report(record: RecordLike, path: Path | str) -> Path:
+def render_report(
+    record: RecordLike, path: Path | str, other: RecordLike | None = None
+) -> Path:
     """Write the report of a record; nothing half-written is ever found at ``path``.
 
     Parameters
@@ -39,6 +42,8 @@ def render_report(record: RecordLike, path: Path | str) -> Path:
         Events and arrays; nothing else is read.
     path
         Where the file goes; in a folder that exists, it is called ``report.html``.
+    other
+        Another treatment of the same patient, told of beside this one.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def render_report(record: RecordLike, path: Path | str) -> Path:
     """
     wanted = Path(path)
     place = wanted / FILE_NAME if wanted.is_dir() else wanted
-    page = render_page(record)
+    page = render_page(record, other)
     try:
         _write_atomically(place, page)
     except OSError as error:
@@ -63,9 +68,10 @@ def render_report(record: RecordLike, path: Path | str) -> Path:
     return place
 
 
-def render_page(record: RecordLike) -> str:
-    """Return the report as HTML text."""
+def render_page(record: RecordLike, other: RecordLike | None = None) -> str:
+    """Return the report as HTML text; with another treatment of the same patient beside it."""
     story = Story(record)
+    second = None if other is None else Story(other)
     environment = Environment(
         loader=PackageLoader("insonate.report"),
         autoescape=True,
@@ -73,7 +79,7 @@ def render_page(record: RecordLike) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = _pictures(story)
+    pictures = _pictures(story) | _beside(story, second)
     summary = summary_of(story)
     page = environment.get_template("report.html.j2").render(
         disclaimer=DISCLAIMER,
@@ -84,12 +90,18 @@ def render_page(record: RecordLike) -> str:
         truth_sentence=_truth_sentence(summary, story),
         pictures=pictures,
         maps=[p for p in pictures.values() if p.identifier.startswith("maps-")],
-        tables=_tables(story, summary),
+        tables=_tables(story, summary, second),
+        beside_sentence=beside.beside_sentence(story, second) if second is not None else "",
         heat_verdict=heat_page.verdict(story),
         heat_sure=heat_page.sure_sentence(story),
         words=words,
     )
     return page.lstrip() + "\n"
+
+
+def figures_of(record: RecordLike) -> tuple[Picture, ...]:
+    """Return the pictures of a record's report, in their order."""
+    return tuple(_pictures(Story(record)).values())
 
 
 def _pictures(story: Story) -> dict[str, Picture]:
@@ -106,7 +118,12 @@ def _pictures(story: Story) -> dict[str, Picture]:
     return {picture.identifier: picture for picture in drawn if picture is not None}
 
 
-def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
+def _beside(story: Story, second: Story | None) -> dict[str, Picture]:
+    picture = None if second is None else beside.beside_picture(story, second)
+    return {} if picture is None else {picture.identifier: picture}
+
+
+def _tables(story: Story, summary: Summary, second: Story | None) -> dict[str, tables.Table]:
     made: list[tables.Table | None] = [
         tables.sonication_table(story),
         tables.limit_table(story, summary),
@@ -125,6 +142,7 @@ def _tables(story: Story, summary: Summary) -> dict[str, tables.Table]:
         particulars.correction_table(story),
         particulars.metric_table(story),
         particulars.software_table(story),
+        None if second is None else beside.beside_table(story, second),
     ]
     return {table.identifier: table for table in made if table is not None and table.rows}
 
@@ -194,4 +212,4 @@ def _write_atomically(place: Path, page: str) -> None:
         raise
 
 
-__all__ = ["RecordLike", "render_page", "render_report"]
+__all__ = ["RecordLike", "figures_of", "render_page", "render_report"]

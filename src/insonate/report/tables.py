@@ -20,6 +20,8 @@ ROUTINE = (
     doc.CavitationReading,
     doc.ArrayReading,
     doc.ModelEstimate,
+    doc.MotionReading,
+    doc.OperatorPresent,
 )
 """Readings that come every second or so; the log counts them."""
 
@@ -106,18 +108,29 @@ def _limit_row(limit: LimitSummary, source: str) -> tuple[str, ...]:
     )
 
 
+_HEARD = {True: "Heard; its cause is still there.", False: "Heard; its cause is gone."}
+
+
 def refusal_table(story: Story) -> Table:
     """Return what guards and the state machine refused."""
     rows = [
-        (e.time_s, "guard", words.name(p.guard), words.prose(p.why), words.prose(p.clears))
+        (e.time_s, "guard", words.name(p.guard), words.prose(p.why), words.prose(p.clears),
+         f"{p.priority}, latching" if p.latching else str(p.priority))
         for e, p in story.having(doc.GuardRefused)
-    ]
+    ]  # fmt: skip
     rows += [
-        (e.time_s, "command", p.verb.value, words.prose(p.why), DASH)
+        (e.time_s, "command", p.verb.value, words.prose(p.why), DASH, DASH)
         for e, p in story.having(doc.CommandRefused)
     ]
-    columns = ("Time (min:s)", "Kind", "Name", "Why it was refused", "What clears it")
-    caption = "What guards and the treatment's order of steps refused."
+    rows += [
+        (e.time_s, "alarm", words.name(p.guard), _HEARD[p.standing], DASH, "acknowledged")
+        for e, p in story.having(doc.AlarmAcknowledged)
+    ]
+    columns = ("Time (min:s)", "Kind", "Name", "Why it was refused", "What clears it", "Alarm")
+    caption = (
+        "What guards and the treatment's order of steps refused; alarms in the words of "
+        "IEC 60601-1-8, without a claim of conformity."
+    )
     return Table("refusals", caption, columns, _timed(rows), frozenset({0}))
 
 
@@ -270,6 +283,7 @@ _SAID: dict[str, Callable[[Any], str]] = {
     "resteered": lambda p: f"by {words.offset(p.shift_m)} mm",
     "guard_refused": lambda p: f"{p.guard}: {p.why}",
     "command_refused": lambda p: f"{p.verb}: {p.why}",
+    "alarm_acknowledged": lambda p: f"{p.guard}: {_HEARD[p.standing]}",
     "wait_set": lambda p: f"until {words.clock(p.until_s)}: {p.because}",
     "sonication_reviewed": lambda p: p.sentence,
     "session_closed": lambda p: p.sentence,

@@ -43,7 +43,7 @@ _CAPTION = (
 )
 
 
-def _curve(story: Story, name: str) -> tuple[FloatArray, FloatArray] | None:
+def true_curve(story: Story, name: str) -> tuple[FloatArray, FloatArray] | None:
     """Return a true curve (min, value), thinned to what a line can show; peaks are kept."""
     found = [e for e, _ in story.having(doc.TruthCurve)]
     event = found[-1] if found else None
@@ -69,7 +69,7 @@ def thinned(time: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def _draw_truth(ax: Axes, story: Story, name: str, label: str, style: str = "--") -> None:
-    curve = _curve(story, name)
+    curve = true_curve(story, name)
     if curve is not None:
         ax.plot(*curve, color=canvas.TRUTH, lw=1.1, ls=style, label=label)
 

@@ -24,11 +24,14 @@ from insonate.events.documents import LesionDescribed, SessionClosed, SessionOpe
 from insonate.plan import Stage
 from insonate.plant import Reality, World, scenario_named
 from insonate.record import Record, Recorder, open_record
+from insonate.record.places import BESIDE, RECORD
+from insonate.record.writing import nobody
 from insonate.report import Summary, render_report, summarise
 from insonate.session.describe import describe_head, describe_plan, plan_summary
 from insonate.session.expectation import Verdict, verdicts
 from insonate.session.forecast import heat_forecast
 from insonate.session.inputs import CaseSource, PlanSettings
+from insonate.session.live import Live
 from insonate.session.measured import measured_lesion
 from insonate.session.operators import OperatorFor, Unattended
 from insonate.session.pace import Pace
@@ -39,7 +42,6 @@ from insonate.session.rehearse import Ended, Manner, Treatment
 from insonate.session.replay import settings_to_json
 from insonate.session.room import (
     PLAN_FILES,
-    RECORD,
     REPORT,
     make_room,
     require_plan_room,
@@ -68,6 +70,8 @@ class RehearsalSettings:
         Makes whoever operates; presets to the automatic operator.
     speed
         Session seconds for each second of the wall; None: as fast as it can.
+    live
+        The people who look on, with a clock of their own; None where nobody does.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class RehearsalSettings:
     protocol: Protocol = CLINICAL_3T
     operator: OperatorFor = Unattended
     speed: float | None = None
+    live: Live | None = None
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
@@ -112,6 +117,9 @@ def rehearse_case(
 ) -> RehearsalResult:
     """Plan a head, rehearse its treatment, and write record and report into ``out``.
 
+    Where the scenario names another beside it, the same patient is treated a second time, into
+    ``out/beside``, by the automatic operator, and the report compares.
+
     Parameters
     ----------
     source, plan
@@ -131,16 +139,30 @@ def rehearse_case(
         When an input cannot be used, or ``out`` holds a finished record.
     """
     require_room(out, replace=replace)
+    require_room(out / BESIDE, replace=replace)
     case = prepare(source, plan, progress)
     make_room(out, replace=replace)
+    make_room(out / BESIDE, replace=replace)
     record = rehearse_plan(case, settings, out, progress=progress)
+    other = _rehearse_beside(case, settings, out / BESIDE, progress)
     progress("Writing the report", 0.1)
-    report = render_report(record, out / REPORT)
+    report = render_report(record, out / REPORT, other)
     progress("Writing the report", 1.0)
     scenario = scenario_named(settings.scenario)
     points = score(record.events, scenario)
     found = verdicts(record.events, scenario.expect) if scenario.expect is not None else ()
     return RehearsalResult(record.folder, report, summarise(record), points, found)
+
+
+def _rehearse_beside(
+    case: PreparedCase, settings: RehearsalSettings, out: Path, progress: Progress
+) -> Record | None:
+    """Rehearse the scenario that the first one names, if it names one: the same head and seed."""
+    name = scenario_named(settings.scenario).beside
+    if not name:
+        return None
+    again = RehearsalSettings(name, settings.seed, settings.protocol)
+    return rehearse_plan(case, again, out, progress=progress)
 
 
 def rehearse_plan(
@@ -160,7 +182,8 @@ def rehearse_plan(
         When the record cannot be written, or a finished one is in the way.
     """
     folder = out / RECORD
-    with Recorder(folder) as recorder:
+    told = nobody if settings.live is None else settings.live.told
+    with Recorder(folder, told=told) as recorder:
         if recorder.set_aside is not None:
             set_report_aside(out, recorder.set_aside)
         _run(case, settings, recorder, progress)
@@ -192,7 +215,7 @@ def _run(
     control = control_settings(case, world.frame_s, goals_of(scenario))
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
-    manner = Manner(settings.operator, Pace(settings.speed), progress)
+    manner = Manner(settings.operator, Pace(settings.speed), progress, settings.live)
     ended = Treatment(world, recorder, state, control, manner).run()
     progress("Rehearsing the treatment", 0.98, "how sure the model was")
     forecast = heat_forecast(case, world, ended.frames)

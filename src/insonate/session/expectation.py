@@ -35,7 +35,7 @@ def _verdicts(events: tuple[Event, ...], expect: Expectation) -> Iterator[Verdic
     told = [event.payload for event in events]
     closed = next((p for p in told if isinstance(p, SessionClosed)), None)
     outcome = "not finished" if closed is None else closed.outcome
-    yield Verdict(f"ends as: {' or '.join(expect.outcome)}", outcome, outcome in expect.outcome)
+    yield Verdict(f"ends as: {expect.outcome}", outcome, outcome == expect.outcome)
     if expect.guards:
         said = {p.guard for p in told if isinstance(p, GuardRefused)}
         said |= {p.guard for p in told if isinstance(p, SonicationEnded)} - {""}
@@ -57,11 +57,12 @@ def _verdicts(events: tuple[Event, ...], expect: Expectation) -> Iterator[Verdic
     yield Verdict(
         "bleeds" if expect.bleeds else "no bleeding", _yes(bled), bled is expect.bleeds
     )
-    if expect.limits_kept:
-        broken = (
-            [n for n, kept in closed.limits_kept.items() if not kept] if closed else ["all"]
-        )
-        yield Verdict("every limit is kept", ", ".join(broken) or "all kept", not broken)
+    broken = {n for n, kept in closed.limits_kept.items() if not kept} if closed else {"all"}
+    wanted = (
+        f"breaks: {', '.join(expect.limits_broken)}" if expect.limits_broken else "keeps all"
+    )
+    found = ", ".join(sorted(broken)) or "all kept"
+    yield Verdict(f"of the limits {wanted}", found, broken == set(expect.limits_broken))
 
 
 def _all(what: str, wanted: tuple[str, ...], found: set[str]) -> Verdict:

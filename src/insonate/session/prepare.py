@@ -1,5 +1,6 @@
 """From images to a plan: everything that is known before the first sonication."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ from insonate.images import (
     resample_to,
 )
 from insonate.images.atlas import ATLAS_LANDMARKS
-from insonate.images.quality import require_whole_vault
+from insonate.images.quality import CtQuality, require_whole_vault
 from insonate.plan import (
     Prescription,
     Stage,
@@ -89,9 +90,31 @@ class PreparedCase:
 
 
 @dataclass(frozen=True, eq=False)
-class _Anatomy:
+class Anatomy:
+    """A head before anything is planned in it.
+
+    Parameters
+    ----------
+    head
+        Its model.
+    mr
+        An MR picture on the same grid (the person's, or the atlas warped to the head), or None.
+    quality
+        What the CT covers; None for a phantom.
+    """
+
     head: HeadModel
     mr: Volume | None
+    quality: CtQuality | None = None
+
+
+Seen = Callable[[Volume], None]
+"""Shown the CT of a head as soon as it is read: frame CT, HU, cropped to the head."""
+
+
+def unseen(ct: Volume) -> None:
+    """Show it to nobody."""
+    del ct
 
 
 def prepare(
@@ -113,8 +136,26 @@ def prepare(
     InputError
         When an image, a setting or the geometry cannot be used; one sentence or more.
     """
-    anatomy = _anatomy(source, settings, progress)
-    progress("Building the head model", 1.0)
+    return plan_anatomy(read_anatomy(source, settings, progress), source, settings, progress)
+
+
+def plan_anatomy(
+    anatomy: Anatomy, source: CaseSource, settings: PlanSettings, progress: Progress = silent
+) -> PreparedCase:
+    """Place the array on a head that was read already, plan, and predict.
+
+    Parameters
+    ----------
+    anatomy
+        The head; its mapping and frequency must be those of ``settings``.
+    source, settings, progress
+        As in ``prepare``.
+
+    Raises
+    ------
+    InputError
+        When the target cannot be treated, or the geometry cannot be used.
+    """
     target = _target(settings, anatomy.head)
     require_target_inside(anatomy.head, target)
     progress("Planning elements and phases", 0.1, "tracing rays")
@@ -132,7 +173,7 @@ def prepare(
 def _predicted(
     source: CaseSource,
     settings: PlanSettings,
-    anatomy: _Anatomy,
+    anatomy: Anatomy,
     treatment: TreatmentPlan,
     progress: Progress,
 ) -> PreparedCase:
@@ -168,12 +209,31 @@ def _predicted(
     )
 
 
-def _phantom(source: CaseSource, settings: PlanSettings) -> _Anatomy:
-    return _Anatomy(phantom_head(source.phantom, head_options=settings.head_options()), None)
+def _phantom(source: CaseSource, settings: PlanSettings) -> Anatomy:
+    return Anatomy(phantom_head(source.phantom, head_options=settings.head_options()), None)
 
 
-def _anatomy(source: CaseSource, settings: PlanSettings, progress: Progress) -> _Anatomy:
-    """Return the head of a CT, or the phantom where there is none."""
+def read_anatomy(
+    source: CaseSource,
+    settings: PlanSettings,
+    progress: Progress = silent,
+    *,
+    seen: Seen = unseen,
+) -> Anatomy:
+    """Return the head of a CT, or the phantom where there is none.
+
+    Parameters
+    ----------
+    source, settings, progress
+        As in ``prepare``; of the settings the mapping, the frequency and the absorbed share count.
+    seen
+        Shown the CT before anything is registered or segmented.
+
+    Raises
+    ------
+    InputError
+        When an image cannot be used.
+    """
     name = "Reading and registering images"
     if source.ct_path is None:
         return _phantom(source, settings)
@@ -182,6 +242,7 @@ def _anatomy(source: CaseSource, settings: PlanSettings, progress: Progress) -> 
     quality = inspect_ct(raw)
     require_whole_vault(quality)
     ct = crop_to_head(resample_band_limited(raw, HEAD_SPACING_M))
+    seen(ct)
     landmarks, mr, notes = _landmarks(ct, source, progress, name)
     progress(name, 1.0)
     progress("Building the head model", 0.2, "tissues")
@@ -195,7 +256,8 @@ def _anatomy(source: CaseSource, settings: PlanSettings, progress: Progress) -> 
             "ct_spacing_mm": " × ".join(f"{1e3 * s:.3g}" for s in quality.spacing_m),
         },
     )
-    return _Anatomy(head, mr)
+    progress("Building the head model", 1.0)
+    return Anatomy(head, mr, quality)
 
 
 def _landmarks(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from insonate.core import RecordError
 from insonate.record.lock import lock
+from insonate.record.places import RECORD
 from insonate.record.reading import EVENTS_FILE, Chain, read_chain
 
-RECORD = "record"
 REPORT = "report.html"
 PLAN_FILES = ("plan.json", "phases.csv", "elements.txt")
 

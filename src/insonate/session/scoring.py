@@ -30,21 +30,21 @@ def score(events: tuple[Event, ...], scenario: Scenario) -> tuple[Point, ...]:
     """
     wanted, told = scenario.objectives, [event.payload for event in events]
     closed = next((p for p in told if isinstance(p, SessionClosed)), None)
-    outcomes = scenario.expect.outcome if scenario.expect is not None else ("lesion made",)
+    wished = scenario.expect.outcome if scenario.expect is not None else "lesion made"
     outcome = "not finished" if closed is None else closed.outcome
-    right = outcome in outcomes
-    kept = closed is not None and all(closed.limits_kept.values())
+    right = outcome == wished
+    by_itself = set(scenario.expect.limits_broken if scenario.expect is not None else ())
+    broken = {n for n, fine in closed.limits_kept.items() if not fine} if closed else {"all"}
     bled = any(isinstance(p, HarmObserved) for p in told)
     minutes = events[-1].time_s / 60.0 if events else 0.0
     energy_kj = sum(p.energy_j for p in told if isinstance(p, SonicationEnded)) / 1e3
     slowest_s = slowest_answer_s(events)
-    expects_breach = scenario.expect is not None and not scenario.expect.limits_kept
     return (
-        Point(f"outcome: {' or '.join(outcomes)}", outcome, right),
+        Point(f"outcome: {wished}", outcome, right),
         Point(
-            "every limit kept" + (", but for what fails by itself" if expects_breach else ""),
-            "kept" if kept else "not kept",
-            kept or expects_breach,
+            "every limit kept" + (", but for what fails by itself" if by_itself else ""),
+            f"not kept: {', '.join(sorted(broken))}" if broken else "kept",
+            broken <= by_itself,
         ),
         Point("no harm in truth", "a vessel bled" if bled else "none", not bled),
         Point(

@@ -1,13 +1,16 @@
 """All areas that ``insonate verify`` knows."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from insonate.core import SettingsError
 from insonate.verification import (
     artefacts,
     born,
+    cohort,
     control,
+    evidence,
     exposure,
     field,
     frame_time,
@@ -16,6 +19,7 @@ from insonate.verification import (
     heat,
     images,
     itrusst_masks,
+    outcomes,
     partial_volume,
     record,
     report,
@@ -37,13 +41,6 @@ def _sound() -> Iterator[Check]:
     yield from solid_slab.checks()
 
 
-def _slow_sound() -> Iterator[Check]:
-    """Yield the slow checks of the acoustic engines: whole benchmarks."""
-    yield from has.slow_checks()
-    yield from born.slow_checks()
-    yield from itrusst_masks.checks()
-
-
 def _eye() -> Iterator[Check]:
     """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
     yield from thermometry.checks()
@@ -62,32 +59,58 @@ AREAS: dict[str, Checks] = {
     "control": control.checks,
     "record": record.checks,
     "report": report.checks,
+    "evidence": evidence.checks,
+    "outcomes": outcomes.checks,
+    "cohort": cohort.checks,
 }
 
-
-def _treated() -> Iterator[Check]:
-    """Yield the slow checks of the controller, every scenario included."""
-    yield from control.slow_checks()
-    yield from scenarios.slow_checks()
-
-
-SLOW: dict[str, Checks] = {
-    "field": _slow_sound,
-    "control": _treated,
-    "record": record.slow_checks,
+_NEEDS = {
+    "outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels"),
+    "cohort": ("distributed", "pyarrow", "yaml"),
 }
-"""Minutes to hours; run weekly and before a release."""
+"""Packages of the extra of the same name, without which an area cannot be computed."""
 
 
-def run_checks(
-    area: str | None = None, *, slow: bool = False, data: Path | None = None
-) -> list[Check]:
-    """Compute the checks of one area, or of all.
+def left_out(area: str | None = None) -> tuple[str, ...]:
+    """Return a sentence for each area that is asked for, but whose extra is not installed.
 
     Parameters
     ----------
     area
         One of ``AREAS``, or None for all.
+    """
+    return tuple(
+        f"The area '{name}' is left out: it needs insonate[{name}]."
+        for name, packages in _NEEDS.items()
+        if area in (None, name) and not all(find_spec(package) for package in packages)
+    )
+
+
+SLOW: dict[str, Checks] = {
+    "field/device": born.device_checks,
+    "field/has": has.slow_checks,
+    "field/itrusst": born.benchmark_checks,
+    "field/interfaces": born.moved_interface_checks,
+    "field/shell": born.clinical_shell_checks,
+    "field/curved": born.curved_checks,
+    "field/masks": itrusst_masks.checks,
+    "control/random": control.slow_checks,
+    "control/scenarios": scenarios.slow_checks,
+    "record": record.slow_checks,
+    "cohort": cohort.slow_checks,
+}
+"""Minutes to hours; run weekly and before a release. What stands before the slash is the area."""
+
+
+def run_checks(
+    area: str | None = None, *, slow: bool = False, data: Path | None = None
+) -> Iterator[Check]:
+    """Return the checks of one area, or of all, each computed when it is asked for.
+
+    Parameters
+    ----------
+    area
+        One of ``AREAS``, or None for all; with ``slow`` also a part of one, as in ``SLOW``.
     slow
         Whether the slow checks are computed, instead of the quick ones.
     data
@@ -96,17 +119,26 @@ def run_checks(
     Raises
     ------
     SettingsError
-        When there is no such area, or it has no slow checks or none with data.
+        When there is no such area, it has no slow checks or none with data, or its extra is missing.
+        Of all areas, one whose extra is missing is left out (``left_out``).
     """
     if data is not None:
         if area not in (None, "thermometry") or slow:
             raise SettingsError("--data goes with the area thermometry alone, without --slow.")
-        return list(scanner_data.data_checks(data))
+        return iter(scanner_data.data_checks(data))
     known = SLOW if slow else AREAS
-    if area is not None and area not in known:
+    missing = {name for name in known if left_out(name)}
+    if area in missing:
+        raise SettingsError(" ".join(left_out(area)))
+    wanted = [
+        checks
+        for name, checks in known.items()
+        if area in (None, name, name.split("/")[0]) and name not in missing
+    ]
+    if area is not None and not wanted:
         kind = "slow area" if slow else "area"
+        names = sorted({*known, *(name.split("/")[0] for name in known)})
         raise SettingsError(
-            f"There is no {kind} '{area}' to verify; choose one of {', '.join(known)}."
+            f"There is no {kind} '{area}' to verify; choose one of {', '.join(names)}."
         )
-    wanted = known.values() if area is None else (known[area],)
-    return [check for checks in wanted for check in checks()]
+    return (check for checks in wanted for check in checks())

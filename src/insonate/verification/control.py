@@ -15,11 +15,13 @@ from insonate.control.step import step
 from insonate.control.table import TABLE, TRIGGERS, next_state
 from insonate.events import NEUROLOGICAL, Decision, Finding, Observation, Sedation, State, Verb
 from insonate.events.documents import (
+    AlarmAcknowledged,
     ArrayReading,
     CavitationReading,
     ClockTick,
     CommandRefused,
     CoolingReading,
+    GuardRefused,
     ModelEstimate,
     OperatorCommand,
     PatientReport,
@@ -56,6 +58,7 @@ class Witness:
     energy_j: float = 0.0
     sonicating: bool = False
     done: frozenset[str] = frozenset()
+    alarms: frozenset[str] = frozenset()
     faults: list[str] = field(default_factory=list)
     review: SonicationReviewed | None = None
 
@@ -86,6 +89,10 @@ class Witness:
                 self._throw_back(decision)
             case Resteered():
                 self.done = frozenset()
+            case GuardRefused(latching=True):
+                self.alarms |= {decision.guard}
+            case AlarmAcknowledged():
+                self.alarms -= {decision.guard}
             case SonicationReviewed():
                 self.review = decision
             case PowerSet():
@@ -104,6 +111,8 @@ class Witness:
         started = told.power_w > 0.0 and self.power_w == 0.0
         if started:
             self.energy_j, self.since_s = 0.0, time_s
+            if self.alarms:
+                self.faults.append("power on although an alarm was not acknowledged")
         if told.power_w > self.settings.limits.power.value:
             self.faults.append("power above its cap")
         if told.power_w > 0.0 and told.off_at_s is None:

@@ -15,10 +15,12 @@ from insonate.control import ControllerState, ControlSettings, initial_state, re
 from insonate.control.step import step
 from insonate.events import Decision, Finding, Observation, State, Verb
 from insonate.events.documents import (
+    AlarmAcknowledged,
     ArrayReading,
     CavitationReading,
     ClockTick,
     CoolingReading,
+    GuardRefused,
     ModelEstimate,
     OperatorCommand,
     PatientReport,
@@ -173,6 +175,7 @@ class Judge:
     done: frozenset[str] = frozenset()
     review: SonicationReviewed | None = None
     power_w: float = 0.0
+    alarms: frozenset[str] = frozenset()
     faults: list[str] = field(default_factory=list)
 
     def see(
@@ -196,6 +199,8 @@ class Judge:
             self.faults.append(f"power from {before.state}")
         if not needed[stage] <= self.done:
             self.faults.append(f"{stage} before its stages were done")
+        if self.alarms:
+            self.faults.append("power although an alarm was not acknowledged")
 
     def _follow(self, decision: Decision) -> None:
         match decision:
@@ -205,6 +210,10 @@ class Judge:
                 self.review = decision
             case Resteered():
                 self.done = frozenset()
+            case GuardRefused(latching=True):
+                self.alarms |= {decision.guard}
+            case AlarmAcknowledged():
+                self.alarms -= {decision.guard}
             case StateChanged():
                 self._change(decision)
 
@@ -212,6 +221,8 @@ class Judge:
         if change.trigger in {"confirm", "confirmed while held"} and self.review is not None:
             self.done |= {self.review.stage} if self.review.stage_done else set()
             self.review = None
+        if change.trigger == Verb.RESUME and self.alarms:
+            self.faults.append("resumed although an alarm was not acknowledged")
         stopped = change.before is State.STOPPED and change.trigger == Verb.RESUME
         if (
             stopped
@@ -250,8 +261,9 @@ class Place:
             s.approved and s.approved.stage, s.proposed and s.proposed.stage,
             s.review and (s.review.stage, s.review.stage_done),
             run.frames > 0 if shown and run is not None else None,
-            bool(s.unreachable), self.judge.done, self.judge.review is None,
-            frozenset(refusal.guard.cause for refusal in refusals(s, settings)),
+            bool(s.unreachable), bool(s.alarms), self.judge.done, self.judge.review is None,
+            # What else says no, though an alarm does: else a start that only the alarm forbids is lost.
+            frozenset(r.guard.cause for r in refusals(replace(s, alarms=()), settings)),
         )  # fmt: skip
 
     def after(self, name: str, settings: ControlSettings, controller: Step) -> "Place":

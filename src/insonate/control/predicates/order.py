@@ -9,6 +9,12 @@ def approval(look: Look) -> str:
     return "" if look.state.approved is not None else "No sonication was approved."
 
 
+def alarm(look: Look) -> str:
+    """Say no while a latching alarm was not acknowledged."""
+    waiting = look.state.alarms
+    return f"Not acknowledged: the alarm of {', '.join(waiting)}." if waiting else ""
+
+
 def stage_order(look: Look) -> str:
     """Say no to verify before the focus was confirmed, and to treat before it was verified."""
     asked = look.state.exposure if look.exposure is not None else look.state.approved

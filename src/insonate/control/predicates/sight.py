@@ -1,16 +1,23 @@
 """Sight: thermometry is fresh, good and believable, and the head is where it was."""
 
-from insonate.control.look import Look, above, shown_under_power
+from insonate.control.look import ROUNDING, Look, shown_under_power
 
 
 def thermometry_age(look: Look) -> str:
-    """Say no where the latest frame of this sonication is stale."""
+    """Say no where the latest frame of this sonication is as old as may be."""
     exposure, settings = look.exposure, look.settings
     if exposure is None:
         return ""
     last_s = max(exposure.started_s, exposure.frame_end_s or exposure.started_s)
     frames = (look.state.time_s - last_s) / settings.frame_time_s
-    return above("The latest thermometry", frames, settings.limits.frame_age)
+    limit = settings.limits.frame_age
+    # Power that went on until the limit is passed would have passed it; ages are sums of ticks.
+    if frames * ROUNDING < limit.value:
+        return ""
+    return (
+        f"The latest thermometry is {frames:.3g} {limit.unit} old; it must be younger than "
+        f"{limit.value:g} {limit.unit}."
+    )
 
 
 def thermometry_quality(look: Look) -> str:

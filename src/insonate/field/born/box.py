@@ -30,9 +30,9 @@ class Padding:
         return int(np.prod(self.shape))
 
 
-def padding_for(shape: tuple[int, int, int], absorber: Absorber) -> Padding:
-    """Return the smallest box that transforms fast and has the absorber on every side."""
-    padded = [scipy.fft.next_fast_len(n + 2 * absorber.cells) for n in shape]
+def padding_for(shape: tuple[int, int, int], cells: int) -> Padding:
+    """Return the smallest box that transforms fast and has ``cells`` of absorber on every side."""
+    padded = [scipy.fft.next_fast_len(n + 2 * cells) for n in shape]
     offset = [(m - n) // 2 for m, n in zip(padded, shape, strict=True)]
     return Padding((padded[0], padded[1], padded[2]), (offset[0], offset[1], offset[2]))
 

@@ -27,7 +27,8 @@ def require_room(grid: Grid, slowest: float, frequency_hz: float) -> None:
         When it does not fit; it names the spacing that would.
     """
     points = grid.shape[0] * grid.shape[1] * grid.shape[2]
-    needed = BYTES_PER_POINT * points + memory_needed(padding_for(grid.shape, Absorber()))
+    cells = Absorber().cells_for(slowest / (frequency_hz * float(grid.spacing_m[0])))
+    needed = BYTES_PER_POINT * points + memory_needed(padding_for(grid.shape, cells))
     free = memory_free()
     if needed <= free:
         return

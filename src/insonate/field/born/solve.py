@@ -14,7 +14,7 @@ from insonate.field.born.box import Padding, padding_for, require_memory
 from insonate.field.born.iteration import Shift, shift_for
 from insonate.field.born.machines import Machine, Readable, machine_for
 from insonate.field.born.medium import Medium
-from insonate.field.born.options import BornOptions, Progress, silent
+from insonate.field.born.options import WAVELENGTHS, BornOptions, Progress, silent
 from insonate.field.born.sources import SourceBlock
 from insonate.field.born.watch import Watch
 from insonate.field.model import Convergence, PressureField
@@ -83,7 +83,9 @@ def solve_born(
         When the box does not fit into memory, or a device or FFT library is not there.
     """
     wall, processor = time.perf_counter(), time.process_time()
-    padding = padding_for(medium.grid.shape, options.absorber)
+    padding = padding_for(
+        medium.grid.shape, options.absorber.cells_for(medium.points_per_wavelength)
+    )
     require_memory(medium, padding, options.memory_limit_bytes)
     blocks, strongest = _normalised(_fitting(source.blocks(medium), padding))
     machine = machine_for(medium, blocks, padding, options)
@@ -198,7 +200,9 @@ def representation_error(medium: Medium) -> float:
 
 
 def _error_estimate(end: _End, medium: Medium, options: BornOptions) -> float:
-    absorber = 0.003 * (19 / options.absorber.cells) ** 4
+    points = medium.points_per_wavelength
+    thickness = options.absorber.cells_for(points) / points
+    absorber = 0.003 * (WAVELENGTHS / thickness) ** 4
     grid = np.hypot(representation_error(medium), absorber)
     return float(end.at_focus + grid) if np.isfinite(end.residual) else np.nan
 

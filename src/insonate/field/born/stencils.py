@@ -80,18 +80,62 @@ def potential_from(
     return out
 
 
-@compiled_parallel
 def apply_bands(
+    values: NDArray[np.float32], axis: int, first: NDArray[np.int64], taps: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return Σ_m taps[i, m] values[first[i] + m] along one axis; what is beyond counts as 0.
+
+    Parameters
+    ----------
+    values
+        Any shape, contiguous.
+    axis
+        Which axis the bands run along; it has ``len(first)`` points in the result.
+    first, taps
+        Shapes (n,) and (n, m).
+    """
+    shape = list(values.shape)
+    shape[axis] = len(first)
+    outer = int(np.prod(shape[:axis], dtype=int))
+    out = np.empty((outer, len(first), int(np.prod(shape[axis + 1 :], dtype=int))), np.float32)
+    lines = values.reshape(outer, values.shape[axis], -1)
+    if out.shape[2] == 1:
+        _bands_along_rows(out[..., 0], lines[..., 0], first, taps)
+    else:
+        _bands_across_rows(out, lines, first, taps)
+    return out.reshape(shape)
+
+
+@compiled_parallel
+def _bands_across_rows(
     out: NDArray[np.float32],
     values: NDArray[np.float32],
     first: NDArray[np.int64],
     taps: NDArray[np.float32],
 ) -> None:
-    """Write out[i] = Σ_m taps[i, m] values[first[i] + m]; rows beyond the values count as 0."""
-    for i in numba.prange(out.shape[0]):
-        out[i, :] = np.float32(0)
+    rows = out.shape[1]
+    for n in numba.prange(out.shape[0] * rows):
+        a, i = n // rows, n % rows
+        line = out[a, i]
+        line[:] = np.float32(0)
         for m in range(taps.shape[1]):
             row = first[i] + m
-            if 0 <= row < values.shape[0]:
-                for j in range(out.shape[1]):
-                    out[i, j] += taps[i, m] * values[row, j]
+            if 0 <= row < values.shape[1]:
+                for j in range(line.size):
+                    line[j] += taps[i, m] * values[a, row, j]
+
+
+@compiled_parallel
+def _bands_along_rows(
+    out: NDArray[np.float32],
+    values: NDArray[np.float32],
+    first: NDArray[np.int64],
+    taps: NDArray[np.float32],
+) -> None:
+    for a in numba.prange(out.shape[0]):
+        for i in range(out.shape[1]):
+            low, high = max(-first[i], 0), min(values.shape[1] - first[i], taps.shape[1])
+            total = np.float32(0)
+            for m in range(low, high):
+                total += taps[i, m] * values[a, first[i] + m]
+            out[a, i] = total

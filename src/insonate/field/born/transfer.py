@@ -11,13 +11,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from insonate.array import Drive, ElementState, PlacedArray
 from insonate.core import GeometryError
 from insonate.core.arrays import compiled_parallel
 from insonate.core.units import TWO_PI
 from insonate.field.born.fluid import WATER, Fluid
-from insonate.field.born.sources import piston, velocity_strength
+from insonate.field.born.sources import piston
 from insonate.field.born.stencils import FIRST, HALO
 from insonate.field.model import PressureField
+from insonate.field.rayleigh import COSINES, SINES, directivity_table, element_rows
 
 Surface = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.complex128]]
 
@@ -60,11 +62,7 @@ def exterior_pressure(
     GeometryError
         When a point lies inside the grid.
     """
-    if field.grid.contains(points).any():
-        raise GeometryError(
-            "Points inside the grid have their pressure in the field itself; the surface "
-            "integral is for points outside it."
-        )
+    _require_outside(field, points)
     wavenumber = TWO_PI * field.frequency_hz / sound_speed
     total = np.zeros(len(points), np.complex128)
     for axis in range(3):
@@ -76,14 +74,20 @@ def exterior_pressure(
 def element_transfer(
     field: PressureField,
     source: tuple[complex, float],
-    elements: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    elements: PlacedArray,
     *,
+    on: NDArray[np.bool_] | None = None,
     water: Fluid = WATER,
-    points: int = 7,
 ) -> NDArray[np.complex128]:
     """Return each element's pressure at the target per pascal of its surface pressure.
 
-    The phase that focuses is the conjugate's.
+    With u the field that an element would make in water and p that of the target's source, Green's
+    second identity inside a closed surface in the water gives
+
+        P(target) = ρ(target)/(ρ q) ∮ (p ∂u/∂n - u ∂p/∂n) dS.
+
+    u is that of ``field.rayleigh`` and of ``ArraySource``, a disc's far field. The phase that focuses is the
+    conjugate's.
 
     Parameters
     ----------
@@ -92,24 +96,44 @@ def element_transfer(
     source
         Its strength q (Pa·m), and the density (kg/m³) where it lies.
     elements
-        Centres (N, 3), normals (N, 3), areas (N,), in the frame of the field's grid.
+        N, placed in the frame of the field's grid.
+    on
+        Shape (N,): which are wanted; all if None. These must lie outside the grid.
     water
         Round the head.
-    points
-        Points on each element's disc.
 
     Returns
     -------
     NDArray
-        Shape (N,), 1.
+        Shape (N,), 1; 0 for those that are not wanted.
+
+    Raises
+    ------
+    GeometryError
+        When an element that is wanted lies inside the grid.
     """
-    where, areas = discs(*elements, points=points)
+    wanted = np.ones(len(elements.areas), bool) if on is None else on
+    _require_outside(field, elements.centres[wanted])
+    unit = Drive(field.frequency_hz, wanted.astype(complex), (ElementState.ON,) * len(wanted))
+    table, wavenumber = element_rows(elements, unit, None)
+    jinc, _ = directivity_table(table)
+    total = np.zeros(len(table), np.complex128)
+    for axis in range(3):
+        for outward in (-1, 1):
+            surface, *normal = _face(field, axis, outward)
+            _green(total, (table, jinc), surface, (normal[0], normal[1]), wavenumber)
     strength, density = source
-    at = exterior_pressure(field, where, sound_speed=water.sound_speed)
-    per_area = velocity_strength(1.0, field.frequency_hz, water.sound_speed)
-    weighted = (at * areas).reshape(-1, points).sum(axis=1)
-    transfer: NDArray[np.complex128] = weighted * per_area / strength * density / water.density
+    transfer = np.zeros(len(wanted), np.complex128)
+    transfer[wanted] = total / strength * density / water.density
     return transfer
+
+
+def _require_outside(field: PressureField, points: NDArray[np.float64]) -> None:
+    if field.grid.contains(points).any():
+        raise GeometryError(
+            "Points inside the grid have their pressure in the field itself; the surface "
+            "integral is for points outside it."
+        )
 
 
 def _face(field: PressureField, axis: int, outward: int) -> tuple[Surface, int, int]:
@@ -177,3 +201,47 @@ def _kirchhoff(
             real += c * a_real - si * a_imag
             imag += c * a_imag + si * a_real
         total[m] += complex(real, imag) / (4 * np.pi)
+
+
+@compiled_parallel
+def _green(
+    total: NDArray[np.complex128],
+    array: tuple[NDArray[np.float64], NDArray[np.float64]],
+    surface: Surface,
+    normal: tuple[int, int],
+    wavenumber: float,
+) -> None:
+    """Add ∮ (p ∂u/∂n - u ∂p/∂n) dS of each element's field u; see ``helmet`` for u and ∇u."""
+    table, jinc = array
+    where, weights, values = surface
+    axis, outward = normal
+    for n in numba.prange(table.shape[0]):
+        real, imag = 0.0, 0.0
+        for m in range(where.shape[0]):
+            dx, dy, dz = where[m, 0] - table[n, 0], where[m, 1] - table[n, 1], where[m, 2] - table[n, 2]  # fmt: skip
+            inverse = 1 / np.sqrt(dx * dx + dy * dy + dz * dz)
+            cosine = (dx * table[n, 3] + dy * table[n, 4] + dz * table[n, 5]) * inverse
+            if cosine <= 0.0:
+                continue  # behind the baffle
+            entry = table[n, 8] * max(0.0, 1.0 - cosine * cosine)
+            e = int(entry)
+            slope_d = jinc[e + 1] - jinc[e]
+            directivity = jinc[e] + (entry - e) * slope_d
+            turn = wavenumber / TWO_PI / inverse + table[n, 7]
+            step = (turn - np.floor(turn)) * 4096.0
+            s = int(step + 0.5)
+            rest = (step - s) * (6.283185307179586 / 4096.0)
+            s &= 4095
+            c, si = COSINES[s] - rest * SINES[s], SINES[s] + rest * COSINES[s]
+            along = outward * (where[m, axis] - table[n, axis]) * inverse
+            facing = outward * table[n, 3 + axis]
+            turned = -2.0 * slope_d * table[n, 8] * cosine * (facing - along * cosine)
+            # ∂u/∂n = u/D (a + ib)
+            a, b = (turned - directivity * along) * inverse, directivity * along * wavenumber
+            p, slope = values[m, 0], values[m, 1]
+            g_real = p.real * a - p.imag * b - directivity * slope.real
+            g_imag = p.real * b + p.imag * a - directivity * slope.imag
+            weight = table[n, 6] * inverse * weights[m]
+            real += weight * (c * g_real - si * g_imag)
+            imag += weight * (c * g_imag + si * g_real)
+        total[n] += complex(real, imag)

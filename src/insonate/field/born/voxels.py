@@ -176,7 +176,7 @@ class _Resampling:
         self._frequency = frequency_hz
         self._background = background
         self._grid = grid
-        self._contrasts = _contrasts(maps, frequency_hz, background)
+        contrasts = _contrasts(maps, frequency_hz, background)
         spacing = float(grid.spacing_m[0])
         # voxels at least twice as coarse as the grid leave room for the products that make U
         self.finer = 1 if float(maps.grid.spacing_m.min()) >= 1.9 * spacing else 2
@@ -198,6 +198,8 @@ class _Resampling:
             )
             for line, voxels in zip(grid.axes(), maps.grid.axes(), strict=True)
         ]
+        # the last axis once for all slabs, while there are few lines along it
+        self._contrasts = tuple(apply_bands(c, 2, *self._bands[2]) for c in contrasts)
 
     def slabs(self) -> Iterator[tuple[slice, NDArray[np.complex64], FloatMap]]:
         """Yield planes of the grid with their U and ρ."""
@@ -210,8 +212,8 @@ class _Resampling:
     def _slab(self, rows: slice, planes: int) -> tuple[NDArray[np.complex64], FloatMap]:
         base = self._background
         kappa0 = base.compressibility(self._frequency)
-        (first, taps), y, z = self._bands
-        bands = ((first[rows], taps[rows]), y, z)
+        first, taps = self._bands[0]
+        bands = ((first[rows], taps[rows]), self._bands[1])
         density, real, imag = (_resample(contrast, bands) for contrast in self._contrasts)
         density += np.float32(base.density)
         scale = (TWO_PI * self._frequency) ** 2 * base.compressibility(self._frequency).real
@@ -286,17 +288,12 @@ def _decimation_bands(n: int, finer: int) -> Bands:
     return first, np.tile(taps / taps.sum(), (n, 1)).astype(np.float32)
 
 
-def _resample(values: FloatMap, bands: tuple[Bands, Bands, Bands]) -> FloatMap:
-    """Apply bands along each axis; what lies beyond the values counts as 0."""
+def _resample(values: FloatMap, bands: tuple[Bands, ...]) -> FloatMap:
+    """Apply bands along the first axes; what lies beyond the values counts as 0."""
+    values = np.ascontiguousarray(values)
     for axis, (first, taps) in enumerate(bands):
-        moved = np.ascontiguousarray(np.moveaxis(values, axis, 0)).reshape(
-            values.shape[axis], -1
-        )
-        out = np.empty((len(first), moved.shape[1]), np.float32)
-        apply_bands(out, moved, first, taps)
-        rest = [n for a, n in enumerate(values.shape) if a != axis]
-        values = np.moveaxis(out.reshape(len(first), *rest), 0, axis)
-    return np.ascontiguousarray(values)
+        values = apply_bands(values, axis, first, taps)
+    return values
 
 
 def head_medium(head: HeadModel, grid: Grid, *, background: Fluid = WATER) -> Medium:

@@ -34,7 +34,7 @@ class HasOptions:
     echoes: int = 2
     lateral: float = 0.7
     oversampling: float = 1.25
-    points: int = 7
+    points: int = 19
 
     def __post_init__(self) -> None:
         ranges = {
