@@ -46,7 +46,7 @@ def test_structures_to_avoid_are_read_by_their_dose(story: Story) -> None:
     _, lesion = story.lesion("measured")
     assert [row[0] for row in table.rows] == [n.name for n in lesion.neighbours]
     assert [row[-1] for row in table.rows] == ["spared", "at risk"]
-    assert table.rows[0][1] == "8.9"
+    assert table.rows[0][1] == "8.90"
     assert "not those of this person" in table.caption
 
 

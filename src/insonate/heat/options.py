@@ -70,7 +70,7 @@ class ThermalOptions:
     step_tolerance_k: float = 0.02
     error_tolerance_k: float = 0.005
     coarse_tolerance_k: float = 0.05
-    fold_tolerance_k: float = 0.01
+    fold_tolerance_k: float = 0.02
     dose_variant: DoseVariant = DoseVariant.SAPARETO
     perfusion_stops_cem43: float = inf
     absorption: Absorption = Absorption.CONSTANT

@@ -18,7 +18,7 @@ them; their energy changes by what is absorbed and what leaves, to rounding.
 """
 
 from collections.abc import Callable
-from math import ceil, sqrt
+from math import ceil, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,10 @@ HEATED_S = 10.0
 """How a small spot's departure fades: what the coarse grid gets wrong of it each second falls as
 (t + t_0)^−3.5, so that all that is to come is what it is now, times (t + t_0)/2.5. Here t is the time
 since power off, and t_0 that in which a point would have become the spot: about 10 s."""
+
+LONGEST_WAIT_S = 600.0
+"""What does not fade is wrong in a layer of cells, between tissues; a layer that is given e too much each
+second is e h √(T/πD) too warm after the time T (Carslaw & Jaeger 1959, section 2.9)."""
 
 _AROUND = np.array([-1, 1] * 3)
 
@@ -135,6 +139,7 @@ class Simulation:
         self._inflow = Inflow(model.fine, model.coarse, model.ratio)
         self._book = Book() if book else None
         self._other_blood = False
+        self._layer_s = _layer_s(model.coarse)
         self._set_apart()
         self._share_means()
         if folded:
@@ -235,7 +240,7 @@ class Simulation:
         inflow.take_nothing()
         if self._power > 0 or self.model.fine.held.any():
             return np.inf
-        return off * (self.cooling_s + HEATED_S) / SETTLING
+        return off * min((self.cooling_s + HEATED_S) / SETTLING, self._layer_s)
 
     def _evaluate(self) -> None:
         """Compute every rate and loss from the present temperatures."""
@@ -370,6 +375,13 @@ class Simulation:
         if pacers is not None:
             longest = FOLDED_STEPS * self.model.options.cooling_step_s
             pacers[0].hand_over(pacers[1], min(longest, longest_step(self.coarse.lattice)))
+
+
+def _layer_s(lattice: Lattice) -> float:
+    """Return h √(T/πD): how long a layer of cells takes up what it is given, s."""
+    h = float(lattice.grid.spacing_m[0])
+    diffusivity = float(lattice.bulk[0] * lattice.bulk[3]) * h**2
+    return h * sqrt(LONGEST_WAIT_S / (pi * diffusivity)) if diffusivity > 0 else np.inf
 
 
 def _inner_rows(rows: Rows, layers: int) -> Rows:
