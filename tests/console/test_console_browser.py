@@ -32,7 +32,7 @@ class Operator:
         for width, height in SIZES:
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.wait_for_timeout(500)
-            self.page.screenshot(path=PICTURES / f"{name}-{width}.png")
+            self.page.screenshot(path=PICTURES / f"{name}-{width}.png", timeout=MINUTE)
             wide = self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name}: {wide} px wide in a window of {width}"
         self.page.set_viewport_size({"width": 1280, "height": 800})
