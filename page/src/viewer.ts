@@ -84,6 +84,7 @@ export class Viewer {
       backColor: [0.06, 0.075, 0.09, 1],
       crosshairColor: [0.49, 0.77, 1, 0.8],
       crosshairWidth: 1,
+      crosshairGap: 6,
       show3Dcrosshair: true,
       isColorbar: false,
       isRadiologicalConvention: false,
@@ -244,7 +245,7 @@ export class Viewer {
       const dots = elements.state.map((state, i) => ({
         name: "",
         point: [at(elements, i, 0), at(elements, i, 1), at(elements, i, 2)] as PointMm,
-        value: state === 0 ? 1 : 3.4,
+        value: state === 0 ? 2 : 3.4,
         size: 1,
       }));
       this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("elements", dots, "actc", 0, 4)));

@@ -1,14 +1,10 @@
 """A registry on each database, empty or with a few patients."""
 
-import sys
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import postgres
+import pytest
 
 from insonate.outcomes.registry import open_registry
 from insonate.verification.malformed import good_rows, write_rows

@@ -111,10 +111,11 @@ def test_without_the_extra_the_registry_says_what_to_install(place, monkeypatch)
 def test_an_area_without_its_extra_is_left_out_and_said(monkeypatch):
     monkeypatch.setattr(areas, "find_spec", lambda name: None)
     monkeypatch.setattr(areas, "AREAS", {"outcomes": areas.AREAS["outcomes"]})
-    assert areas.left_out() == (
+    assert areas.left_out("outcomes") == (
         "The area 'outcomes' is left out: it needs insonate[outcomes].",
     )
-    assert areas.run_checks() == []
+    assert len(areas.left_out()) == 2
+    assert list(areas.run_checks()) == []
     with pytest.raises(SettingsError, match="needs insonate"):
         areas.run_checks("outcomes")
     done = insonate("verify")

@@ -36,8 +36,8 @@ export class ImagesPanel implements Panel {
       this.drop("mr", words.images.dropMr),
       this.told,
       this.uploaded,
-      this.quality,
       this.check,
+      this.quality,
     );
   }
 

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from insonate.cli import cohort as cohort_commands
 from insonate.cli import options as opt
 from insonate.cli import record as record_commands
 from insonate.cli import registry as registry_commands
@@ -47,6 +48,7 @@ app = typer.Typer(
 
 app.add_typer(record_commands.app, name="record")
 app.add_typer(registry_commands.app, name="registry")
+app.add_typer(cohort_commands.app, name="cohort")
 app.command(name="scenarios")(scenario_commands.scenarios)
 
 
@@ -123,6 +125,12 @@ def rehearse(
         float | None,
         typer.Option(help="So many times real time; 1: real time.", show_default="full speed"),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Send the scanner's images through the MRD server, as live ones."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
     replace: opt.Replace = False,
@@ -142,7 +150,11 @@ def rehearse(
         )
         asking = operator is OperatorKind.ASK
         how = RehearsalSettings(
-            scenario, seed, operator=AskingOperator if asking else Unattended, speed=speed
+            scenario,
+            seed,
+            operator=AskingOperator if asking else Unattended,
+            speed=speed,
+            stream=stream,
         )
         with progress_bars(quiet=quiet or asking) as progress:
             result = rehearse_case(

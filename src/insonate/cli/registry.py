@@ -157,6 +157,39 @@ def export(
 
 
 @app.command()
+def screen(
+    given: Annotated[list[str] | None, typer.Argument(help="FIELD=VALUE; what is not given is unknown.", show_default=False)] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="plan.json of the head.", show_default=False)] = None,
+    into: Annotated[str | None, typer.Option("--into", help="A registry that the verdicts go into.", show_default=False)] = None,
+    patient: Annotated[str, typer.Option("--patient", help="Pseudonym, with --into.")] = "",
+    basis: Annotated[str, typer.Option("--basis", help="What the facts come from, with --into.")] = "screening",
+    who: Who = "operator",
+    json: opt.Json = False,
+) -> None:  # fmt: skip
+    """Judge each criterion: met, not met or unknown, and where it comes from."""
+    from insonate.outcomes import judge
+    from insonate.outcomes import screening as screenings
+
+    print_disclaimer()
+    with exit_codes():
+        found = screenings.screening_of(dict(_pair(cell) for cell in given or []))
+        found = found if plan is None else screenings.with_plan(found, plan)
+        judged = judge(found)
+        if into is not None:
+            registry = _open(into, who)
+            for cells in screenings.criteria_cells(patient, judged, basis):
+                registry.add("criteria", cells)
+    if json:
+        print_json(screenings.screening_document(judged))
+        return
+    table = Table("criterion", "verdict", "source")
+    for one in judged:
+        table.add_row(one.criterion.words, one.verdict.value, one.criterion.source)
+    plain.print(table)
+    plain.print(screenings.SUMMARY)
+
+
+@app.command()
 def card(
     address: Address,
     patient: Annotated[str, typer.Argument(help="Pseudonym of a simulated patient.")],

@@ -1,13 +1,10 @@
 """The report of a registry: who, what came of it, what went wrong, and what is not known."""
 
-import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from insonate.core import SettingsError
-from insonate.core.provenance import DISCLAIMER
 from insonate.evidence.plots import png
 from insonate.evidence.proportions import exact_interval, never_seen
 from insonate.evidence.statement import percent
@@ -23,6 +20,7 @@ from insonate.outcomes.follow_up import (
     responders,
     scores,
 )
+from insonate.outcomes.page import page, picture, table
 from insonate.outcomes.plots import course, survival, waterfall
 from insonate.outcomes.registry import Registry
 from insonate.outcomes.terms import DIAGNOSES, TERMS
@@ -30,12 +28,6 @@ from insonate.outcomes.visits import VISITS
 
 PAIN = ("nrs", "current")
 FINDINGS_SHOWN = 50
-
-_STYLE = (
-    "body{font-family:sans-serif;max-width:70em;margin:2em auto;color:#1F2933;line-height:1.4}"
-    "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.25em .6em;text-align:left}"
-    ".warning{border:2px solid #C44E00;padding:.6em}img{max-width:100%}"
-)
 
 
 def write_report(registry: Registry, path: Path, *, pain: tuple[str, str] = PAIN) -> Path:
@@ -59,39 +51,21 @@ def write_report(registry: Registry, path: Path, *, pain: tuple[str, str] = PAIN
     if not patients:
         raise SettingsError("The registry holds nobody; add or import patients first.")
     parts = [
-        f"<p class='warning'><strong>{escape(DISCLAIMER)}</strong></p>",
         *_who(patients),
         *_pain(registry, patients, pain),
         *_harm(patients, registry.rows("events")),
         *_unknown(check_registry(registry)),
     ]
-    page = (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Registry</title>"
-        f"<style>{_STYLE}</style><h1>Registry report, {registry.today}</h1>{''.join(parts)}</html>\n"
-    )
-    path.write_text(page, "utf-8")
+    text = page("Registry", f"Registry report, {registry.today}", parts)
+    path.write_text(text, "utf-8")
     return path
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    top = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{top}</tr>{body}</table>"
-
-
-def _picture(content: bytes, words: str) -> str:
-    data = base64.b64encode(content).decode()
-    return f"<p><img alt='{escape(words, quote=True)}' src='data:image/png;base64,{data}'></p>"
 
 
 def _who(patients: Mapping[str, Row]) -> Iterator[str]:
     simulated = sum(bool(row["simulated"]) for row in patients.values())
     groups = Counter(DIAGNOSES[str(row["diagnosis"])] for row in patients.values())
     yield f"<h2>Who</h2><p>{len(patients)} patients, {simulated} of them simulated.</p>"
-    yield _table(("diagnosis", "patients"), groups.most_common())
+    yield table(("diagnosis", "patients"), groups.most_common())
 
 
 def share_words(share: Share) -> str:
@@ -118,17 +92,17 @@ def _pain(
         "responding, and the truth may lie on either side.</p>"
     )
     head = ("visit", "fall of at least", "among those seen", "missing", "among all due")
-    yield _table(head, [_response_row(r) for rows in tables for r in rows])
-    yield _picture(png(course(found)), "Every patient's score over the visits")
+    yield table(head, [_response_row(r) for rows in tables for r in rows])
+    yield picture(png(course(found)), "Every patient's score over the visits")
     for response in tables[0]:
         if response.visit in ("month-3", "month-12") and response.seen.of:
             words = f"Every patient's fall at {VISITS[response.visit].words}"
-            yield _picture(
+            yield picture(
                 png(waterfall(found, response.visit, missing=response.missing)), words
             )
     spells = loss_of_relief(found, patients)
     if spells:
-        yield _picture(png(survival(kaplan_meier(spells))), "Share that still has relief")
+        yield picture(png(survival(kaplan_meier(spells))), "Share that still has relief")
 
 
 def _response_row(response: Response) -> tuple[object, ...]:
@@ -154,7 +128,7 @@ def _harm(patients: Mapping[str, Row], events: list[Row]) -> Iterator[str]:
         worst = max((int(str(e["grade"])) for e in these), default=0)
         rows.append((term.ctcae, people, serious, worst or "-", _risk(people, count)))
     head = ("CTCAE v5.0 term", "patients", "serious", "worst grade", "share of all patients")
-    yield _table(head, rows)
+    yield table(head, rows)
     yield "<p>An event that nobody recorded is not an event that nobody had.</p>"
 
 
@@ -170,7 +144,7 @@ def _unknown(findings: tuple[Finding, ...]) -> Iterator[str]:
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
     yield f"<h2>What is not known or not right</h2><p>Found by the check: {told}.</p>"
     shown = findings[:FINDINGS_SHOWN]
-    yield _table(
+    yield table(
         ("kind", "patient", "finding"), [(f.kind, f.patient, f.sentence) for f in shown]
     )
     if len(findings) > FINDINGS_SHOWN:

@@ -14,6 +14,7 @@ from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
     beside,
+    between,
     elements,
     heat_page,
     maps,
@@ -99,6 +100,11 @@ def render_page(record: RecordLike, other: RecordLike | None = None) -> str:
     return page.lstrip() + "\n"
 
 
+def figures_of(record: RecordLike) -> tuple[Picture, ...]:
+    """Return the pictures of a record's report, in their order."""
+    return tuple(_pictures(Story(record)).values())
+
+
 def _pictures(story: Story) -> dict[str, Picture]:
     drawn: list[Picture | None] = [anatomy.planes_picture(story)]
     array = elements.elements_of(story)
@@ -106,6 +112,7 @@ def _pictures(story: Story) -> dict[str, Picture]:
         drawn.append(elements.array_picture(story, array))
         drawn.append(elements.histogram_picture(story, array))
     drawn.append(temperatures.temperatures_picture(story))
+    drawn.append(between.between_picture(story))
     drawn.extend(maps.map_pictures(story))
     drawn.append(timeline.timeline_picture(story))
     drawn.append(heat_page.sure_picture(story))
@@ -124,6 +131,7 @@ def _tables(story: Story, summary: Summary, second: Story | None) -> dict[str, t
         tables.limit_table(story, summary),
         heat_page.heat_table(story),
         heat_page.size_table(story),
+        heat_page.neighbour_table(story),
         heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),
@@ -206,4 +214,4 @@ def _write_atomically(place: Path, page: str) -> None:
         raise
 
 
-__all__ = ["RecordLike", "render_page", "render_report"]
+__all__ = ["RecordLike", "figures_of", "render_page", "render_report"]

@@ -8,6 +8,7 @@ from insonate.core import SettingsError
 from insonate.verification import (
     artefacts,
     born,
+    cohort,
     control,
     evidence,
     exposure,
@@ -20,6 +21,7 @@ from insonate.verification import (
     itrusst_masks,
     outcomes,
     partial_volume,
+    push,
     record,
     report,
     scanner_data,
@@ -41,11 +43,12 @@ def _sound() -> Iterator[Check]:
 
 
 def _eye() -> Iterator[Check]:
-    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
+    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume, push."""
     yield from thermometry.checks()
     yield from artefacts.artefact_checks()
     yield from frame_time.frame_time_checks()
     yield from partial_volume.checks()
+    yield from push.checks()
 
 
 AREAS: dict[str, Checks] = {
@@ -60,9 +63,13 @@ AREAS: dict[str, Checks] = {
     "report": report.checks,
     "evidence": evidence.checks,
     "outcomes": outcomes.checks,
+    "cohort": cohort.checks,
 }
 
-_NEEDS = {"outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels")}
+_NEEDS = {
+    "outcomes": ("sqlalchemy", "alembic", "cryptography", "statsmodels"),
+    "cohort": ("distributed", "pyarrow", "yaml"),
+}
 """Packages of the extra of the same name, without which an area cannot be computed."""
 
 
@@ -92,6 +99,7 @@ SLOW: dict[str, Checks] = {
     "control/random": control.slow_checks,
     "control/scenarios": scenarios.slow_checks,
     "record": record.slow_checks,
+    "cohort": cohort.slow_checks,
 }
 """Minutes to hours; run weekly and before a release. What stands before the slash is the area."""
 
@@ -129,7 +137,7 @@ def run_checks(
         for name, checks in known.items()
         if area in (None, name, name.split("/")[0]) and name not in missing
     ]
-    if not wanted:
+    if area is not None and not wanted:
         kind = "slow area" if slow else "area"
         names = sorted({*known, *(name.split("/")[0] for name in known)})
         raise SettingsError(

@@ -1,0 +1,162 @@
+"""Many virtual patients on Dask: nothing done twice, nothing lost that was done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from insonate.cohort.design import Cohort, Row, Task, tasks
+from insonate.cohort.store import read_row, write_results, write_row
+from insonate.core import SettingsError
+from insonate.session.progress import Progress, silent
+
+Treat = Callable[[Task], Row]
+
+RETRIES = 3
+"""So often a task is tried again when its worker dies."""
+
+_ONE_THREAD = dict.fromkeys(
+    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cohort that was run: its table, how many tasks were done now and how many were there."""
+
+    results: Path
+    done: int
+    kept: int
+    dashboard: str
+
+
+def run_cohort(
+    cohort: Cohort,
+    out: Path,
+    *,
+    scheduler: str = "local",
+    workers: int = 2,
+    progress: Progress = silent,
+    treat: Treat | None = None,
+) -> Finished:
+    """Treat every patient of a cohort who has not been treated yet, and write the table of all.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    out
+        Folder of results; those that are there are kept.
+    scheduler
+        "local", "slurm", or the address of a running Dask scheduler.
+    workers
+        Of a local or slurm cluster; each has one thread.
+    progress
+        Told as results come.
+    treat
+        What is done for each patient; a whole rehearsal (``treating.treat``) when not said.
+
+    Raises
+    ------
+    SettingsError
+        When Dask is missing, or the scheduler cannot be reached.
+    RecordError
+        When a result cannot be written.
+    """
+    wanted = tasks(cohort)
+    rows = {task.patient: row for task in wanted if (row := read_row(out, task)) is not None}
+    kept = len(rows)
+    left = by_head([task for task in wanted if task.patient not in rows])
+    dashboard = ""
+    if left:
+        with _client(scheduler, workers) as client:
+            dashboard = str(client.dashboard_link or "")
+            progress("Treating", kept / len(wanted), dashboard)
+            for row in _treated(client, left, treat or _rehearsed):
+                write_row(out, row)
+                rows[row["patient"]] = row
+                progress("Treating", len(rows) / len(wanted), f"{len(rows)} of {len(wanted)}")
+        rows |= {t.patient: r for t in wanted if (r := read_row(out, t)) is not None}
+    table = write_results(out, [_as_read(rows[task.patient]) for task in wanted])
+    return Finished(table, len(rows) - kept, kept, dashboard)
+
+
+def _rehearsed(task: Task) -> Row:
+    """Return what came of a whole rehearsal."""
+    from insonate.cohort.treating import treat  # noqa: PLC0415 - what it takes is slow to import
+
+    return treat(task)
+
+
+def _as_read(row: Row) -> Row:
+    """Return a row without columns that say nothing, so that one read back equals one just made."""
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def by_head(left: list[Task]) -> list[Task]:
+    """Return tasks in an order in which patients of one plan follow each other."""
+    return sorted(left, key=lambda t: (t.variant.model_dump_json(), t.target, t.patient))
+
+
+def _treated(client: Any, left: list[Task], treat: Treat) -> Iterator[Row]:
+    """Yield results as they come; twins of one digest are done once."""
+    twins: dict[str, list[Task]] = {}
+    for task in left:
+        twins.setdefault(task.digest, []).append(task)
+    futures = [
+        client.submit(treat, same[0], key=digest, retries=RETRIES, pure=True, priority=-rank)
+        for rank, (digest, same) in enumerate(twins.items())
+    ]
+    for future, row in _distributed().as_completed(futures, with_results=True):
+        for twin in twins[future.key]:
+            yield row | {"patient": twin.patient}
+        future.release()
+
+
+def _distributed() -> Any:
+    try:
+        import distributed  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            "Cohorts need the package distributed; install insonate[cohort]."
+        ) from error
+    return distributed
+
+
+@contextmanager
+def _client(scheduler: str, workers: int) -> Iterator[Any]:
+    """Yield a client of a cluster that was started for it, or that is there already."""
+    dask = _distributed()
+    if scheduler not in ("local", "slurm"):
+        try:
+            client = dask.Client(scheduler, timeout="15s")
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"There is no Dask scheduler at '{scheduler}': {error}. Give local, slurm, or an address "
+                "such as tcp://host:8786."
+            ) from error
+        with client:
+            yield client
+        return
+    if scheduler == "slurm":
+        cluster = _slurm(workers)
+    else:
+        cluster = dask.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, env=_ONE_THREAD,
+            dashboard_address="127.0.0.1:0", host="127.0.0.1",
+        )  # fmt: skip
+    with cluster, dask.Client(cluster) as client:
+        yield client
+
+
+def _slurm(workers: int) -> Any:
+    try:
+        from dask_jobqueue import SLURMCluster  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            "Slurm needs the package dask-jobqueue; install insonate[slurm]."
+        ) from error
+    cluster = SLURMCluster(cores=1, processes=1)
+    cluster.scale(jobs=workers)
+    return cluster
