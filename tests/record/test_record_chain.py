@@ -122,11 +122,26 @@ def test_a_transposed_array_is_kept_by_its_values(tmp_path):
     assert record.array(event.arrays["scalar"]).shape == (1,)
 
 
-def test_what_numpy_writes_itself_is_the_same_bytes(tmp_path):
-    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+@pytest.mark.parametrize("shape", [(6,), (1,), (2, 3), (1, 2, 3), (0, 4)])
+def test_what_numpy_writes_itself_is_the_same_bytes(tmp_path, shape):
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     np.save(tmp_path / "a.npy", array)
-    mine = npy_head("<f4", (2, 3)) + array.tobytes()
+    mine = npy_head("<f4", shape) + array.tobytes()
     assert (tmp_path / "a.npy").read_bytes() == mine
+
+
+@pytest.mark.parametrize("change", [
+    lambda whole: whole[:-1], lambda whole: whole + b"\0", lambda whole: whole + b"\0" * 4,
+    lambda whole: b"", lambda whole: whole[:100], lambda whole: whole[:90] + b"!" + whole[91:],
+    lambda whole: b"?" + whole[1:],
+], ids=["cut", "a byte more", "a number more", "empty", "no values", "padding", "magic"])  # fmt: skip
+def test_an_array_of_another_length_or_beginning_was_changed(written, change):
+    folder, told = written
+    ref = told[2].arrays["values"]
+    path = folder / "arrays" / f"{ref.digest}.npy"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(RecordError, match=f"The array {ref.digest} was changed"):
+        load(folder, ref)
 
 
 # --- cut ---
