@@ -115,6 +115,7 @@ def operator(sample, chromium):
     PICTURES.mkdir(parents=True, exist_ok=True)
     assert AXE.is_file(), "axe-core is missing: run 'python scripts/build_page.py'"
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    context.set_default_timeout(MINUTE)
     page, faults = context.new_page(), []
     own = sample.operate.rsplit("/", 2)[0]
     page.on("pageerror", lambda e: faults.append(f"error: {e}"))
@@ -279,6 +280,7 @@ def test_escape_stops_and_a_window_that_comes_back_shows_the_true_state(operator
 
 def test_another_window_looks_on_and_takes_over_only_by_consent(operator, chromium):
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(MINUTE)
         observer = context.new_page()
         observer.goto(operator.running.observe)
         expect(observer.locator(".seat")).to_contain_text("only looks")

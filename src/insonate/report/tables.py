@@ -7,7 +7,9 @@ from typing import Any
 
 from insonate.events import Event
 from insonate.events import documents as doc
+from insonate.events.sight import FocusEstimate
 from insonate.report import words
+from insonate.report.between import dose_words
 from insonate.report.story import Story
 from insonate.report.summary import LimitSummary, Summary
 from insonate.report.timeline import patient_words
@@ -20,6 +22,7 @@ ROUTINE = (
     doc.CavitationReading,
     doc.ArrayReading,
     doc.ModelEstimate,
+    FocusEstimate,
     doc.MotionReading,
     doc.OperatorPresent,
 )
@@ -48,10 +51,10 @@ def sonication_table(story: Story) -> Table:
     columns = (
         "No.", "Stage", "Start (min:s)", "Power (W)", "Duration (s)", "Energy (kJ)",
         "Predicted (°C)", "Measured (°C)", "σ (K)", "Heating (K/kJ)", "Dose (CEM43)",
-        "Focus − target (mm)", "Ended because",
+        "Dose, 90 % (CEM43)", "Focus − target (mm)", "Ended because",
     )  # fmt: skip
     rows = tuple(_sonication_row(story, k) for k in range(len(story.exposures)))
-    numeric = frozenset({0, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    numeric = frozenset({0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
     caption = "Sonications as they were driven and as thermometry saw them."
     return Table("sonications", caption, columns, rows, numeric)
 
@@ -74,6 +77,7 @@ def _sonication_row(story: Story, index: int) -> tuple[str, ...]:
         words.plain(e.sigma_k, 2),
         words.number(reviewed.k_per_kj if reviewed else None, "K/kJ"),
         words.dose(reviewed.dose_cem43 if reviewed else None),
+        dose_words(e),
         words.offset(reviewed.focus_offset_m if reviewed else None),
         why + limited,
     )
@@ -289,6 +293,7 @@ _SAID: dict[str, Callable[[Any], str]] = {
     "session_closed": lambda p: p.sentence,
     "sonication_proposed": _exposure_words,
     "sonication_ended": lambda p: f"{_exposure_words(p)}, {p.end_reason}",
+    "stream_noted": lambda p: f"{p.what}: {p.sentence}",
     "truth_observed": lambda p: f"true peak {words.quantity(p.peak_degc, 'degC')}",
     "lesion_described": lambda p: f"{p.basis}: {words.plain(p.volume_240_mm3, 1)} mm³",
 }

@@ -25,7 +25,7 @@ PLANE_COUNT = 97
 
 def observe_truth(world: World, recorder: Recorder, sonication: int) -> None:
     """Record what a sonication really did, at the end of its power."""
-    twin, geometry = world.truth, world.scanner.geometry()
+    twin, geometry = world.truth, world.scanner.geometry
     now = twin.warmth()
     arrays: dict[str, tuple[NDArray[Any], str]] = {}
     off_target = now.focus_degc
