@@ -4,8 +4,10 @@ Both are in the record: the estimate at every quarter frame, and the true curve,
 decided has read.
 """
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,10 @@ from insonate.events.documents import SonicationEnded, TemperatureFrame, TruthCu
 from insonate.events.sight import FocusEstimate
 from insonate.heat.dose import cem43
 from insonate.record import Record
+from insonate.session import RehearsalSettings
+from insonate.session.case import rehearse_plan
 from insonate.verification.check import Check, at_least, at_most
+from insonate.verification.scenarios import PROTOCOL, coarse_case
 
 AREA = "thermometry"
 BAND = 1.645
@@ -147,3 +152,16 @@ def checks_of(records: Iterable[Record], case: str) -> Iterator[Check]:
     yield at_least(AREA, name, found.inside_band, 0.8, "1", truth)
     name = f"{case}: true dose in the 90 % interval"
     yield at_least(AREA, name, found.dose_inside, 0.8, "1", truth)
+
+
+def slow_checks() -> Iterator[Check]:
+    """Yield what the controller had between the frames of three rehearsals on a coarse phantom."""
+    case = coarse_case()
+    with tempfile.TemporaryDirectory() as name:
+        records = [
+            rehearse_plan(
+                case, RehearsalSettings(seed=seed, protocol=PROTOCOL), Path(name, str(seed))
+            )
+            for seed in (1, 2, 3)
+        ]
+        yield from checks_of(records, "three rehearsals, coarse phantom")
