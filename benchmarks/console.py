@@ -18,12 +18,13 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from insonate.console.frames import pack_frame
 from insonate.console.models import Note, Status
@@ -177,6 +178,12 @@ def stops(page: Page, server: Server, real: int, all_of: int) -> dict[str, Any]:
     return rows
 
 
+def ask(page: Page, verb: str) -> None:
+    """Press a button, if it is still there."""
+    with suppress(Error):
+        page.click(f"[data-verb='{verb}']", timeout=1000)
+
+
 def sonicate(page: Page, server: Server) -> bool:
     """Lead the treatment to power on; return whether it is."""
     usual = {"planned": "position", "positioned": "take baseline", "baseline": "approve",
@@ -191,12 +198,12 @@ def sonicate(page: Page, server: Server) -> bool:
         verb = usual.get(state)
         if state in {"stopped", "paused"}:
             if state == "stopped" and not resumed:
-                page.click("[data-verb='approve']")
+                ask(page, "approve")
             page.fill("#why", "benchmark")
-            page.click("[data-verb='resume']")
+            ask(page, "resume")
             resumed = True
         elif verb is not None:
-            page.click(f"[data-verb='{verb}']")
+            ask(page, verb)
         page.wait_for_timeout(300)
     return False
 

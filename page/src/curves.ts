@@ -10,6 +10,10 @@ import { words } from "./words";
 const MOST = 3000;
 const AXIS = "#c3cdd7";
 
+/** Curves of single sonications: nothing is drawn from one to the next. */
+const PIECES = new Set(["peak", "mean", "low", "high"]);
+const GAP_S = 25;
+
 interface Line {
   name: string;
   colour: string;
@@ -105,7 +109,10 @@ export class Curves {
     const end = Math.min(this.limit, Math.max(0, ...all.map((c) => c.at(-1)?.[0] ?? 0)));
     const start = Math.max(0, end - this.window_s);
     PANELS.forEach((panel, k) => {
-      const curves = panel.lines.map((line) => (this.data.get(line.name) ?? []).filter(([t]) => t >= start && t <= end));
+      const curves = panel.lines.map((line) => {
+        const shown = (this.data.get(line.name) ?? []).filter(([t]) => t >= start && t <= end);
+        return PIECES.has(line.name) ? broken(shown) : shown;
+      });
       const joined = uPlot.join(curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData));
       this.plots[k]?.setData((joined[0]?.length ?? 0) > 0 ? joined : empty(panel));
     });
@@ -118,6 +125,16 @@ export class Curves {
     }
     this.dirty = true;
   }
+}
+
+function broken(points: [number, number][]): [number, number | null][] {
+  const made: [number, number | null][] = [];
+  for (const [t, value] of points) {
+    const last = made.at(-1);
+    if (last && t - last[0] > GAP_S) made.push([last[0] + 0.01, null]);
+    made.push([t, value]);
+  }
+  return made;
 }
 
 function empty(panel: Panel): uPlot.AlignedData {
@@ -147,7 +164,7 @@ function options(panel: Panel): uPlot.Options {
         label: words.rehearse.curve[line.name] ?? line.name,
         stroke: line.colour,
         width: 1.5,
-        spanGaps: true,
+        spanGaps: false,
         points: { show: line.dots === true, size: 4 },
         ...(line.dash ? { dash: line.dash } : {}),
       })),

@@ -16,6 +16,8 @@ import { words } from "./words";
 
 const KEYS: StepKey[] = ["images", "head", "target", "plan", "rehearse", "report"];
 const PRESETS: Partial<Record<StepKey, string>> = { images: "mr", head: "labels", target: "none", plan: "field" };
+/** Where points are dragged, planes alone are shown. */
+const PLANES = new Set<StepKey>(["head", "target"]);
 const NO_VIEWER = new Set<StepKey>(["rehearse", "report"]);
 
 class Console implements Shell {
@@ -144,6 +146,7 @@ class Console implements Shell {
     if (side) show(side, !NO_VIEWER.has(step));
     document.body.dataset["step"] = step;
     this.preset = PRESETS[step] ?? "";
+    if (!NO_VIEWER.has(step)) this.viewer.arrange(PLANES.has(step) ? "planes" : "both");
     this.refresh();
     window.scrollTo(0, 0);
   }
@@ -176,7 +179,7 @@ class Console implements Shell {
     show(this.connection, !on);
     if (!on) text(this.connection, this.latest ? words.lost : words.connecting);
     document.body.classList.toggle("old", !on);
-    if (on && !seatKey()) void this.takeSeat();
+    if (on) void (seatKey() ? this.checkSeat() : this.takeSeat().then(() => this.checkSeat()));
   }
 
   private async takeSeat(): Promise<void> {
@@ -188,8 +191,7 @@ class Console implements Shell {
 
   private async checkSeat(): Promise<void> {
     const before = this.mine;
-    this.mine =
-      this.latest?.may_operate === true && seatKey() !== "" && (await ask("seat/beat").then(() => true, () => false));
+    this.mine = seatKey() !== "" && (await ask("seat/beat").then(() => true, () => false));
     if (before !== this.mine) this.refresh();
   }
 

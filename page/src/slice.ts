@@ -11,6 +11,8 @@ const CONTOURS: [number, string, number[]][] = [
 ];
 const LOW_K = 2;
 const HIGH_K = 22;
+/** Tissue stays darker than what is warm. */
+const GREY = 0.6;
 
 export class Slice {
   readonly root: HTMLElement;
@@ -76,7 +78,7 @@ export class Slice {
         // index i runs to the right, index j upwards
         const to = 4 * ((nj - 1 - j) * ni + i);
         const from = i * nj + j;
-        const grey = frame.grey[from] ?? 0;
+        const grey = GREY * (frame.grey[from] ?? 0);
         const rise = frame.rise[from] ?? NaN;
         const share = Number.isNaN(rise) ? 0 : Math.min(1, Math.max(0, (rise - LOW_K) / (HIGH_K - LOW_K)));
         const mix = share > 0 ? 0.35 + 0.6 * share : 0;

@@ -48,11 +48,13 @@ export class Viewer {
   private readonly fader: HTMLInputElement;
   private readonly faderField: HTMLElement;
   private readonly legend: HTMLElement;
+  private readonly layout: HTMLSelectElement;
   private versions = new Map<string, number>();
   private overlay = "none";
   private views: VolumeView[] = [];
   private marksKey = "";
-  private works = true;
+  /** Whether the picture can be drawn: not before it is attached, never without WebGL 2. */
+  private works = false;
   private moving = false;
   private queue: Promise<void> = Promise.resolve();
 
@@ -64,7 +66,7 @@ export class Viewer {
     this.fader = h("input", { type: "range", min: 0, max: 1, step: 0.02, value: 0.5, input: () => this.fade() });
     this.faderField = field(words.viewer.fader, this.fader);
     this.legend = h("p", { class: "legend" });
-    const layout = select(
+    this.layout = select(
       [
         ["both", words.viewer.both],
         ["planes", words.viewer.planes],
@@ -76,7 +78,7 @@ export class Viewer {
       "section",
       { class: "viewer", "aria-label": words.viewer.label },
       h("div", { class: "canvas-box" }, this.canvas, this.state),
-      h("div", { class: "viewer-bar" }, field(words.viewer.overlay, this.overlayChoice), this.faderField, field(words.viewer.layout, layout), this.place),
+      h("div", { class: "viewer-bar" }, field(words.viewer.overlay, this.overlayChoice), this.faderField, field(words.viewer.layout, this.layout), this.place),
       this.legend,
       h("p", { class: "help", id: "head-help" }, words.viewer.help),
     );
@@ -84,6 +86,7 @@ export class Viewer {
       backColor: [0.06, 0.075, 0.09, 1],
       crosshairColor: [0.49, 0.77, 1, 0.8],
       crosshairWidth: 1,
+      crosshairGap: 6,
       show3Dcrosshair: true,
       isColorbar: false,
       isRadiologicalConvention: false,
@@ -104,14 +107,17 @@ export class Viewer {
   async attach(): Promise<void> {
     try {
       await this.nv.attachToCanvas(this.canvas);
-      this.nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
+      this.works = true;
+      this.arrange(this.layout.value);
     } catch {
-      this.works = false;
       text(this.state, words.viewer.failed);
     }
   }
 
-  private arrange(value: string): void {
+  /** Planes, 3-D, or both; without a graphics card planes alone follow a hand at once. */
+  arrange(value: string): void {
+    this.layout.value = value;
+    if (!this.works) return;
     this.nv.opts.multiplanarShowRender = value === "both" ? SHOW_RENDER.ALWAYS : SHOW_RENDER.NEVER;
     this.nv.setSliceType(value === "render" ? SLICE_TYPE.RENDER : SLICE_TYPE.MULTIPLANAR);
   }
@@ -244,7 +250,7 @@ export class Viewer {
       const dots = elements.state.map((state, i) => ({
         name: "",
         point: [at(elements, i, 0), at(elements, i, 1), at(elements, i, 2)] as PointMm,
-        value: state === 0 ? 1 : 3.4,
+        value: state === 0 ? 2 : 3.4,
         size: 1,
       }));
       this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("elements", dots, "actc", 0, 4)));

@@ -38,7 +38,7 @@ export const words = {
     help:
       "Click or drag in a plane to move the cross; arrow keys and Page up / Page down move it by 1 mm when the picture has the focus. Left of the picture is the left of the head.",
     none: "No head is open.",
-    fader: "CT ⟷ MR",
+    fader: "CT ⟷ what lies over it",
     overlay: "Also shown",
     overlays: {
       none: "CT alone",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from insonate.console.serve import ServeOptions, Server
 
@@ -25,6 +25,9 @@ ARGUMENTS = [
     "--enable-unsafe-swiftshader",
 ]
 """As root there is no sandbox; without the others Chromium speaks to hosts that nobody asked for."""
+
+
+expect.set_options(timeout=60_000)
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Running:
         client.headers["x-insonate-seat"] = "seat of the test"
         return client
 
-    def until(self, what, timeout_s: float = 90.0):
+    def until(self, what, timeout_s: float = 300.0):
         """Wait until ``what()`` is true; fail with what the server says otherwise."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

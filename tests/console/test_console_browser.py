@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "build" / "console-pictures"
 AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = ((1280, 800), (1920, 1080))
-MINUTE = 60_000.0
+MINUTE = 3 * 60_000.0
+"""Patience, not a limit: nothing here is a test of speed, and a machine may be busy."""
 
 
 class Operator:
@@ -31,7 +32,7 @@ class Operator:
         for width, height in SIZES:
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.wait_for_timeout(500)
-            self.page.screenshot(path=PICTURES / f"{name}-{width}.png")
+            self.page.screenshot(path=PICTURES / f"{name}-{width}.png", timeout=MINUTE)
             wide = self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name}: {wide} px wide in a window of {width}"
         self.page.set_viewport_size({"width": 1280, "height": 800})
@@ -57,7 +58,7 @@ class Operator:
         status = self.running.desk.facts.run.status
         return None if status is None else str(status.state)
 
-    def until(self, *states, timeout=120.0):
+    def until(self, *states, timeout=360.0):
         self.running.until(lambda: self.state() in states, timeout)
         return self.state()
 
@@ -114,6 +115,7 @@ def operator(sample, chromium):
     PICTURES.mkdir(parents=True, exist_ok=True)
     assert AXE.is_file(), "axe-core is missing: run 'python scripts/build_page.py'"
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    context.set_default_timeout(MINUTE)
     page, faults = context.new_page(), []
     own = sample.operate.rsplit("/", 2)[0]
     page.on("pageerror", lambda e: faults.append(f"error: {e}"))
@@ -182,7 +184,7 @@ def test_the_head_is_checked_and_commissures_follow_numbers_sliders_and_keys(ope
 def test_a_target_in_bone_is_refused_with_its_reason_and_a_named_one_is_approved(operator):
     page = operator.page
     operator.press("#target-name")
-    page.locator("#target-2").fill("60")
+    page.locator("#target-2").fill("150")
     page.locator("#target-2").press("Tab")
     expect(page.locator(".side")).to_contain_text("Choose", timeout=MINUTE)
     expect(page.locator("#approve-target")).to_be_disabled()
@@ -200,7 +202,7 @@ def test_a_plan_is_cancelled_made_and_approved(operator):
     page.select_option("#engine", "has")
     operator.press("#make-plan")
     operator.press("#cancel")
-    page.wait_for_selector("#make-plan:enabled", timeout=MINUTE)
+    page.wait_for_selector("#make-plan:enabled", timeout=2 * MINUTE)
     expect(page.locator(".fault")).to_contain_text("cancelled")
     page.locator(".fault button").click()
     page.select_option("#engine", "ray")
@@ -278,6 +280,7 @@ def test_escape_stops_and_a_window_that_comes_back_shows_the_true_state(operator
 
 def test_another_window_looks_on_and_takes_over_only_by_consent(operator, chromium):
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(MINUTE)
         observer = context.new_page()
         observer.goto(operator.running.observe)
         expect(observer.locator(".seat")).to_contain_text("only looks")

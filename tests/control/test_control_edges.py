@@ -113,7 +113,7 @@ def test_a_frame_that_is_too_hot_forbids_power_whatever_sonication_it_says_it_is
 
 def test_a_moved_head_is_told_in_millimetres(room):
     room.until(State.ARMED).advance()
-    moved = seen(room.state, motion=MotionReading(displacement_m=0.62e-3))
+    moved = seen(room.state, motion=MotionReading(displacement_m=0.6248e-3))
     assert said(moved, room.settings)["motion"] == (
         "The head moved by 0.62 mm since its reference images; no more than 0.5 mm is allowed."
     )

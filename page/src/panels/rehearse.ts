@@ -110,8 +110,10 @@ export class RehearsePanel implements Panel {
       power_w: proposed ? changed(this.power, proposed.power_w) : null,
       duration_s: proposed ? changed(this.duration, proposed.duration_s) : null,
     };
+    // cleared at once: what is typed meanwhile belongs to the next command
+    this.why.value = "";
     void this.shell.act(() => ask("commands", body)).then((done) => {
-      if (done) this.why.value = "";
+      if (!done && this.why.value === "") this.why.value = body.why;
     });
   }
 

@@ -247,13 +247,13 @@ def _preparing(app: FastAPI) -> None:
         desk.approve(step)
         return m.Done(sentence="Approved.")
 
-    @app.post("/api/cancel", responses=_REFUSED)
+    @app.post("/api/cancel", responses=_REFUSED, status_code=202)
     async def cancel(desk: Operating) -> m.Done:
         """Cancel what is being computed; a treatment is stopped instead."""
         _need(desk.busy is not None, "Nothing is being computed.")
         _need(not desk.treating, "A treatment runs; stop it instead.")
-        await desk.cancel()
-        return m.Done(sentence="Cancelled.")
+        desk.cancel()
+        return m.Done(sentence="It is being cancelled.")
 
 
 def _images(app: FastAPI) -> None:

@@ -34,7 +34,7 @@ from insonate.session import CaseSource, PlanSettings
 MOST_NOTES = 500
 """So many entries of the log are kept for windows; the record has all."""
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 """A computation that was cancelled may go on for so long before its process is ended."""
 
 VERSION = versions()["insonate"]
@@ -95,6 +95,7 @@ class Desk:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.engine = Engine(self.folder, self.heard)
         self._leaving = False
+        self._cancelling: asyncio.Future[None] | None = None
 
     # --- the other process ---
 
@@ -240,14 +241,19 @@ class Desk:
         self.engine.say(word, content)
         self.changed()
 
-    async def cancel(self) -> None:
-        """Cancel what is computed; a process that does not listen is ended."""
-        self.engine.say("cancel")
-        began, busy = time.monotonic(), self.busy
-        while self.busy is not None and time.monotonic() - began < PATIENCE_S:
-            await asyncio.sleep(0.05)
-        if self.busy is not None and busy is not None and self.busy.since == busy.since:
-            self.fault = "The computation was cancelled; open the head again."
+    def cancel(self) -> None:
+        """Cancel what is computed; a process that does not listen for a minute is ended."""
+        busy = self.busy
+        if busy is not None:
+            self.engine.say("cancel")
+            self.busy = busy.model_copy(update={"detail": "is being cancelled"})
+            self._cancelling = asyncio.ensure_future(self._end_if_deaf(busy.since))
+            self.changed()
+
+    async def _end_if_deaf(self, since: float) -> None:
+        await asyncio.sleep(PATIENCE_S)
+        if self.busy is not None and self.busy.since == since:
+            self.fault = "What was computed did not listen and was ended; open the head again."
             self.engine.kill()
 
     def approve(self, step: str) -> None:

@@ -61,13 +61,10 @@ class Engine:
             return True
 
     def end(self, patience_s: float = 20.0) -> None:
-        """Let the process finish what it records, and end it."""
+        """Say goodbye, and wait a while; what it records it finishes by itself, however long."""
         self.say("goodbye")
         if self._process is not None:
             self._process.join(timeout=patience_s)
-            if self._process.is_alive():
-                self._process.terminate()
-                self._process.join(timeout=5.0)
 
     def kill(self) -> None:
         """End the process at once: for a computation that does not listen."""

@@ -26,13 +26,14 @@ from insonate.console.models import Fact, Note
 from insonate.console.status import status_of
 from insonate.console.words import QUIET, alarm, said
 from insonate.control import ControllerState, ControlSettings
-from insonate.core import Frame, InsonateError, Volume
+from insonate.core import InsonateError, Volume
 from insonate.events import Event, Verb
 from insonate.events import documents as doc
 from insonate.head import Landmarks, acpc_to_ct
 from insonate.heat.advance import initial_state
 from insonate.heat.prediction import predict
 from insonate.plan import Target, named_target, target_at
+from insonate.plan.targets import TARGET_NAMES
 from insonate.plant import scenario_named
 from insonate.record.writing import Arrays
 from insonate.report import render_report
@@ -208,8 +209,9 @@ class Worker:
         self._case.prepared = None
         self._tell("head", described.head_view(self._source().name, self._case.anatomy))
         target = self._case.target
-        if target is not None and target.frame == Frame.CT and target.name != "by hand":
-            self._aim(target.name, None)
+        if target is not None:
+            by_hand = target.name not in TARGET_NAMES
+            self._aim(None if by_hand else target.name, 1e3 * target.point if by_hand else None)
 
     def _source(self) -> CaseSource:
         if self._case.source is None:
@@ -273,6 +275,7 @@ class Worker:
             record = rehearse_plan(prepared, settings, folder, progress=self._progress)
         finally:
             self._live = None
+        self._cancelled.clear()  # the report of what was done is written, whoever is gone
         self._progress("Writing the report", 0.1)
         render_report(record, folder / REPORT)
         points = tuple(

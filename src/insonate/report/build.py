@@ -131,6 +131,7 @@ def _tables(story: Story, summary: Summary, second: Story | None) -> dict[str, t
         tables.limit_table(story, summary),
         heat_page.heat_table(story),
         heat_page.size_table(story),
+        heat_page.neighbour_table(story),
         heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),

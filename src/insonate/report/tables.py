@@ -214,6 +214,8 @@ def _lesion_table(identifier: str, caption: str, found: Sequence[doc.LesionDescr
     ]
     rows.append(("Peak dose (CEM43)", *(words.dose(a.peak_dose_cem43) for a in found)))
     rows.append(("Extent of the 240 CEM43 region, R × A × S (mm)", *map(_extent, found)))
+    rows.append(("Diameters of its ellipsoid (mm)", *map(_diameters, found)))
+    rows.append(("Long axis, R A S", *map(_axis, found)))
     rows.append(("Centre minus target (mm)", *(words.offset(a.centre_offset_m) for a in found)))
     rows.append(("Target inside", *("yes" if a.target_inside else "no" for a in found)))
     rows.append(("Definition of the dose", *(a.dose_variant for a in found)))
@@ -225,6 +227,16 @@ def _lesion_table(identifier: str, caption: str, found: Sequence[doc.LesionDescr
 
 def _extent(lesion: doc.LesionDescribed) -> str:
     return " × ".join(words.plain(d * 1e3, 1) for d in lesion.diameters_m)
+
+
+def _diameters(lesion: doc.LesionDescribed) -> str:
+    found = lesion.principal_diameters_m
+    return DASH if found is None else " × ".join(words.plain(d * 1e3, 1) for d in found)
+
+
+def _axis(lesion: doc.LesionDescribed) -> str:
+    axis = lesion.long_axis
+    return DASH if axis is None else ", ".join(words.signed(a, 2) for a in axis)
 
 
 def pairs_table(

@@ -226,7 +226,7 @@ def _run(
             world.receiver = stack.enter_context(Loopback(world.scanner, world.port))
         ended = Treatment(world, recorder, state, control, manner).run()
     progress("Rehearsing the treatment", 0.98, "how sure the model was")
-    forecast = heat_forecast(case, world)
+    forecast = heat_forecast(case, world, ended.frames)
     if forecast is not None:
         recorder.append(forecast, time_s=world.time_s, source=Source.MODEL)
     _close(world, ended, control, recorder)
@@ -281,7 +281,8 @@ def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recor
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
     record_harm(world, recorder)
-    lesion = measured_lesion(world.believed_in_hindsight(), ended.frames)
+    neighbours = world.scenario.neighbours
+    lesion = measured_lesion(world.believed_in_hindsight(), ended.frames, neighbours)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)
     record_true_lesion(world, recorder)

@@ -97,7 +97,8 @@ def record_harm(world: World, recorder: Recorder) -> None:
 def record_true_lesion(world: World, recorder: Recorder) -> LesionDescribed:
     """Record the lesion that was really made."""
     nowhere = np.zeros(3)
-    document = describe_lesion(world.truth, "truth", nowhere, PLANE_SPACING_M)
+    neighbours = world.scenario.neighbours
+    document = describe_lesion(world.truth, "truth", nowhere, PLANE_SPACING_M, neighbours)
     recorder.append(document, time_s=world.time_s, source=Source.TRUTH, arrays=_planes(world))
     return document
 
