@@ -252,6 +252,16 @@ def sizes(page: Page) -> tuple[float, float]:
     return psutil.Process().memory_info().rss / 1e6, heap / 1e6
 
 
+class Rows(dict[str, Any]):
+    """What was measured; each figure is told to standard error as soon as it is there."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Keep and tell a figure."""
+        super().__setitem__(name, value)
+        sys.stderr.write(f"{name}: {json.dumps(value)}\n")
+        sys.stderr.flush()
+
+
 def main() -> None:
     """Measure, and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -266,7 +276,7 @@ def main() -> None:
     server = Server(ServeOptions(folder / "case", given, draft=wanted.draft))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    rows: dict[str, Any] = {"versions": versions(), "draft": wanted.draft}
+    rows = Rows(versions=versions(), draft=wanted.draft)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=ARGUMENTS

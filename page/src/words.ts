@@ -164,6 +164,7 @@ export const words = {
       "take baseline": "Take reference images",
       approve: "Approve",
       sonicate: "Sonicate",
+      acknowledge: "Acknowledge the alarm",
       confirm: "Confirm the review",
       pause: "Pause",
       hold: "Wait after this one",

@@ -76,6 +76,8 @@ class Operator:
             )  # fmt: skip
             suggested = {"planned": "position", "positioned": "take baseline",
                          "baseline": "approve", "review": "confirm"}.get(state)  # fmt: skip
+            if any(g.name == "alarm" and not g.holds for g in self.guards()):
+                self.verb("acknowledge")
             if state == "armed":
                 self.running.until(
                     lambda: all(g.holds for g in self.guards()) or until(), 120.0
