@@ -143,9 +143,9 @@ class Clock:
 def _powers(model: ThermalModel, source: HeatSource) -> list[tuple[float, float]]:
     """Return power (W) and duration (s) of each sonication, by a small model of the focus."""
     found = []
+    responses = {d: unit_response(model, source, d) for d in {d for _, d, _ in STAGES}}
     for peak, duration, count in STAGES:
-        response = unit_response(model, source, duration)
-        power = (peak - 37.0) / (response.focus_k_per_kj * duration * 1e-3)
+        power = (peak - 37.0) / (responses[duration].focus_k_per_kj * duration * 1e-3)
         found += [(min(power, 1200.0), duration)] * count
     return found
 

@@ -21,7 +21,6 @@ from pyigtl import TransformMessage
 
 from insonate.core.provenance import versions
 from insonate.streams import MrdClient, MrdServer, ServerOptions
-from insonate.streams.conversation import Measured, Said
 from insonate.streams.igtl import TRANSFORM, IgtlSender
 from insonate.thermometry import CLINICAL_3T, accumulate_dose, acquire, reconstruct
 from insonate.thermometry.anatomy import regions_of
@@ -30,6 +29,7 @@ from insonate.thermometry.baseline import average_baselines
 from insonate.thermometry.coils import image_of
 from insonate.thermometry.dose import DoseMap
 from insonate.thermometry.harmonic import smooth_background
+from insonate.thermometry.port import Arrived, Said
 from insonate.thermometry.reconstruct import Reconstruction, reconstruct_slices
 from insonate.thermometry.series import SeriesOptions
 from insonate.verification.thermal_slice import CENTRE_M, HotSpot, ellipse_anatomy
@@ -155,7 +155,7 @@ def measure_igtl(count: int) -> list[float]:
     with IgtlSender(port=0) as sender:
 
         def pass_on(said: Said) -> None:
-            if isinstance(said, Measured):
+            if isinstance(said, Arrived):
                 sender.send(said.reading)
 
         with (

@@ -1,4 +1,4 @@
-"""Install the codes that the wave engine is compared with, each into an environment of its own.
+"""Install the codes that the wave engine and the bioheat are compared with, each into an environment of its own.
 
 python scripts/make_peers.py
 
@@ -13,8 +13,12 @@ import venv
 from pathlib import Path
 
 PLACE = Path(__file__).parents[1] / "build" / "peers"
-PEERS = {"k-wave": "k-wave-python==0.6.2", "babelviscofdtd": "BabelViscoFDTD==1.2.7"}
-"""Directory and requirement; PyPI, pure wheels or compiled for this platform."""
+PEERS = {
+    "k-wave": "k-wave-python==0.6.2",
+    "babelviscofdtd": "BabelViscoFDTD==1.2.7 pocl-binary-distribution==3.0",
+}
+"""Directory and requirements; PyPI, pure wheels or compiled for this platform. Its bioheat runs by
+OpenCL, for which pocl is an implementation on the CPU."""
 
 
 def install(name: str, requirement: str) -> str:
@@ -22,7 +26,14 @@ def install(name: str, requirement: str) -> str:
     place, note = PLACE / name, PLACE / f"{name}.failed"
     note.unlink(missing_ok=True)
     venv.create(place, with_pip=True, clear=True)
-    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", requirement]
+    pip = [
+        str(place / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        *requirement.split(),
+    ]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return f"{requirement}: installed"

@@ -48,7 +48,7 @@ QUIET = (
 
 _GUARDS = tuple(
     f"tests/control/test_control_{name}.py"
-    for name in ("table", "guards", "edges", "corners", "step")
+    for name in ("table", "guards", "edges", "corners", "sight", "step")
 )
 _CONTROL = tuple(
     f"tests/control/test_control_{name}.py" for name in ("regulator", "deciding", "treatment")

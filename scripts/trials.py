@@ -24,8 +24,9 @@ import pytest
 from mutants import Mutant
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-PATIENCE_S = 60
-"""A mutant that runs longer than this was found: it hangs."""
+TESTS = f"{SOURCE.parent / 'tests'}{os.sep}"
+PATIENCE_S = 30
+"""A mutant that computes longer than this, or waits ten times as long, was found: it hangs."""
 FRESH = (
     "insonate.control", "insonate.record", "insonate.verification", "insonate.session",
     "insonate.testing",
@@ -53,7 +54,8 @@ def forked(task: Callable[[int], int]) -> tuple[int, str]:
     process = os.fork()
     if process == 0:
         os.close(ear)
-        signal.alarm(PATIENCE_S)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
+        signal.setitimer(signal.ITIMER_REAL, 10 * PATIENCE_S)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
@@ -101,8 +103,9 @@ def loaded_anew(mutant: Mutant | None, options: Sequence[str]) -> tuple[int, str
     """Return how all tests end with a mutant loaded, or None of them, and the first that failed."""
 
     def task(mouth: int) -> int:
-        for name in [n for n in sys.modules if n.startswith(FRESH)]:
-            del sys.modules[name]
+        for name, module in list(sys.modules.items()):
+            if name.startswith(FRESH) or TESTS in str(getattr(module, "__file__", "")):
+                del sys.modules[name]
         if mutant is not None:
             sys.meta_path.insert(0, Finder(mutant))  # type: ignore[arg-type]
         reports = Reports(mouth)
@@ -257,7 +260,7 @@ def watched(items: dict[str, Any], modules: Sequence[str], mouth: int) -> int:
     files = {str(path_of(name)): name for name in modules}
     watch = coverage.Coverage(data_file=None, config_file=False, include=list(files))
     took: dict[str, float] = {}
-    signal.alarm(10 * PATIENCE_S)
+    signal.setitimer(signal.ITIMER_PROF, 10 * PATIENCE_S)
     watch.start()
     for name, item in items.items():
         watch.switch_context(name)

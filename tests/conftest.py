@@ -42,8 +42,10 @@ class Coarse:
 
     case: PreparedCase
 
-    def rehearse(self, out: Path, scenario="cooperative", seed=1, **options) -> Record:
-        settings = RehearsalSettings(scenario, seed, PROTOCOL)
+    def rehearse(
+        self, out: Path, scenario="cooperative", seed=1, stream=False, **options
+    ) -> Record:
+        settings = RehearsalSettings(scenario, seed, PROTOCOL, stream=stream)
         return rehearse_plan(self.case, settings, out, **options)
 
 

@@ -27,7 +27,7 @@ ARGUMENTS = [
 """As root there is no sandbox; without the others Chromium speaks to hosts that nobody asked for."""
 
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Running:
         client.headers["x-insonate-seat"] = "seat of the test"
         return client
 
-    def until(self, what, timeout_s: float = 90.0):
+    def until(self, what, timeout_s: float = 300.0):
         """Wait until ``what()`` is true; fail with what the server says otherwise."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

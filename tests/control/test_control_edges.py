@@ -20,6 +20,7 @@ from insonate.core import Quantity
 from insonate.events import Priority, State
 from insonate.events.documents import PatientReport
 from insonate.events.presence import MotionReading
+from insonate.events.sight import FocusEstimate
 
 
 def said(state, settings):
@@ -113,7 +114,7 @@ def test_a_frame_that_is_too_hot_forbids_power_whatever_sonication_it_says_it_is
 
 def test_a_moved_head_is_told_in_millimetres(room):
     room.until(State.ARMED).advance()
-    moved = seen(room.state, motion=MotionReading(displacement_m=0.62e-3))
+    moved = seen(room.state, motion=MotionReading(displacement_m=0.6248e-3))
     assert said(moved, room.settings)["motion"] == (
         "The head moved by 0.62 mm since its reference images; no more than 0.5 mm is allowed."
     )
@@ -269,3 +270,23 @@ def test_each_guard_waits_is_urgent_and_brings_about_what_it_is_meant_to(name):
     wanted = next((p for p, names in URGENT.items() if name in names), Priority.MEDIUM)
     assert guard.priority is wanted
     assert guard.cause is next((c for c, names in BRINGS.items() if name in names), Cause.GUARD)
+
+
+def test_one_frame_makes_the_estimate_of_the_focus_count_even_where_that_frame_keeps_the_cap(
+    room,
+):
+    room.until(State.SONICATING).advance(3.4)
+    state = seen(room.state, frame__peak_degc=60.0)
+
+    def estimate(frames):
+        found = FocusEstimate(
+            sonication=room.state.exposure.sonication, frames=frames, focus_degc=60.5, sigma_k=0.3,
+            ahead_degc=60.5, dose_low_cem43=0.0, dose_middle_cem43=0.0, dose_high_cem43=0.0,
+        )  # fmt: skip
+        told = replace(state, seen=replace(state.seen, focus=found))
+        return said(told, room.settings).get("focal temperature", "")
+
+    assert estimate(0) == ""
+    assert estimate(1) == (
+        "The focus, as it is estimated now, is 60.5 degC; no more than 60 degC is allowed."
+    )

@@ -90,8 +90,14 @@ def test_a_change_reaches_the_living_function_and_stays_in_its_process():
 
 
 def test_a_task_that_hangs_is_ended_and_one_that_fails_says_so(monkeypatch):
-    monkeypatch.setattr(trials, "PATIENCE_S", 1)
+    monkeypatch.setattr(trials, "PATIENCE_S", 0.05)
     assert trials.forked(lambda _: os.read(os.pipe()[0], 1)) == (-1, "")
+
+    def computes(mouth):
+        while True:
+            pass
+
+    assert trials.forked(computes) == (-1, "")
     assert trials.forked(lambda _: 1 // 0)[0] == 1
 
 

@@ -17,12 +17,19 @@ from insonate.heat import (
     initial_state,
 )
 from insonate.heat.advance import Course
-from insonate.heat.ledger import NOTHING
+from insonate.heat.folding import prolong
 from insonate.heat.readout import focus_peak, heat_flows, scalp_max, skull_max, temperature_at
-from insonate.heat.scheme import Stepper, stage_count, stages
+from insonate.heat.scheme import Judgement, Stepper, stage_count, stages
 from insonate.heat.simulation import Pacer
+from insonate.heat.voxels import block_mean
+from insonate.verification.bioheat import GaussianSource
 from insonate.verification.heat import WATER_DEGC
-from insonate.verification.thermal_subjects import brain_block, hand_made_head, uniform_state
+from insonate.verification.thermal_subjects import (
+    brain_block,
+    gaussian_heat,
+    hand_made_head,
+    uniform_state,
+)
 
 
 def sonicate(
@@ -203,10 +210,10 @@ def test_skull_and_scalp_are_heated_by_their_own_absorption(
 def test_the_pacer_is_short_after_a_change_and_long_at_rest() -> None:
     options = ThermalOptions()
     pacer = Pacer(options, 60.0, options.first_step_s)
-    pacer.learn(1e3, 1e3)
+    pacer.learn(Judgement(1e3, 1e3))
     assert pacer.step == options.first_step_s
     for _ in range(20):
-        pacer.learn(0.0, 0.0)
+        pacer.learn(Judgement(0.0, 0.0))
     assert pacer.next(1e3) == 60.0
     assert pacer.next(90.0) == pytest.approx(45.0)
 
@@ -217,7 +224,7 @@ def test_the_pacer_keeps_the_error_and_the_bend_at_their_tolerances() -> None:
     for error, bend in ((1e-4, 0.0), (0.0, 1e-3)):
         pacer = Pacer(options, 600.0, 1.0)
         for _ in range(40):
-            pacer.learn(error * pacer.step**3, bend * pacer.step**2)
+            pacer.learn(Judgement(error * pacer.step**3, bend * pacer.step**2))
         assert 0.3 < error * pacer.step**3 / options.error_tolerance_k + bend * pacer.step**2 / options.step_tolerance_k <= 1.0  # fmt: skip
 
 
@@ -228,17 +235,33 @@ def test_the_error_of_a_step_is_estimated() -> None:
     )
     lattice = model.coarse
     step = 20.0
-    stepper = Stepper(lattice, np.full(lattice.grid.shape, 10.0, np.float32), np.zeros(lattice.grid.shape, np.float32))  # fmt: skip
-    stepper.evaluate(0.0)
-    before = stepper.step(step, 0.0)
-    stepper.evaluate(0.0)
-    cells = (lattice.rows, NOTHING)
-    error, bend = stepper.errors(before, step, 3.0, cells)
+    warm, none = (np.full(lattice.grid.shape, k, np.float32) for k in (10.0, 0.0))
+    judgements = []
+    for hot in (3.0, 50.0):
+        stepper = Stepper(lattice, warm, none, hot)
+        stepper.evaluate(0.0)
+        stepper.step(step)
+        judgements.append(stepper.judgement)
     rate = float(lattice.sink.max())
     true = abs(float(stepper.rise[5, 5, 5]) - 10.0 * np.exp(-rate * step))
-    assert true / 3 < error < 6 * true
-    assert bend == pytest.approx(rate**2 * float(before[5, 5, 5]) * step**2 / 8, rel=0.2)
-    assert stepper.errors(before, step, 50.0, cells)[1] == 0.0
+    assert true / 3 < judgements[0].error < 6 * true
+    assert judgements[0].bend == pytest.approx(rate**2 * 10.0 * step**2 / 8, rel=0.2)
+    assert judgements[1].bend == 0.0
+
+
+def test_the_rate_is_carried_through_a_step(model: ThermalModel, cooled: ThermalState) -> None:
+    """L(Y_s) = L(Y_0) + A X_s is what an evaluation finds, in few and in many stages."""
+    rise = cooled.coarse_degc - np.float32(37.0)
+    none = np.zeros(rise.shape, np.float32)
+    for step in (0.5, 5.0, 60.0):
+        stepper = Stepper(model.coarse, rise, none)
+        stepper.hold(WATER_DEGC - 37.0)
+        stepper.evaluate(0.0)
+        stepper.step(step)
+        carried = stepper.rate.copy()
+        stepper.evaluate(0.0)
+        assert np.abs(stepper.rate - carried).max() < 2e-5 * np.abs(carried).max() + 1e-6
+        assert np.abs(carried).max() > 1e-4
 
 
 @pytest.mark.parametrize("step", [50.0, 200.0, 600.0])
@@ -343,3 +366,91 @@ def test_blood_that_has_ceased_stays_away(head, focus, source, cooled) -> None:
     stepper = whole._simulation.fine
     assert stepper.lattice.sink[hot.fine_dose >= 100].max() == 0
     assert stepper.lattice.sink.max() == model.fine.sink.max()
+
+
+def test_late_cooling_is_folded_and_goes_on_from_there() -> None:
+    """Folded, the coarse cells hold the fine ones' mean; a state that was saved goes on the same."""
+    options = ThermalOptions(fine_half_width_m=8e-3)
+    model = build_thermal_model(brain_block(36), np.zeros(3), options=options)
+    source = gaussian_heat(model, GaussianSource(3.0e4, 2e-3), np.array([1e-3, 0.0, -2e-3]))
+    whole = Course(model, sonicate(model, uniform_state(model, 37.0), source, 300.0, 10.0))
+    whole.run(None, power_w=0.0, duration_s=300.0, water_degc=WATER_DEGC)
+    broken = whole.state()
+    assert broken.folded
+    assert broken.cooling_s == pytest.approx(300.0)
+    mean = block_mean(broken.fine_degc, model.ratio)
+    assert np.abs(mean - broken.coarse_degc[model.region]).max() < 1e-4
+    later = Course(model, broken)
+    for course in (whole, later):
+        course.run(None, power_w=0.0, duration_s=120.0, water_degc=WATER_DEGC)
+        course.run(source, power_w=300.0, duration_s=10.0, water_degc=WATER_DEGC)
+    one, other = whole.state(), later.state()
+    assert not one.folded
+    assert np.abs(one.fine_degc - other.fine_degc).max() < 1e-3
+    assert np.abs(one.coarse_degc - other.coarse_degc).max() < 1e-3
+
+
+def test_where_the_coarse_grid_would_go_astray_nothing_is_folded(
+    model: ThermalModel, source: HeatSource, cooled: ThermalState
+) -> None:
+    """Coarse cells that mix bone and brain conduct a little otherwise than their fine cells."""
+    hot = sonicate(model, cooled, source, 300.0, 10.0)
+    assert not sonicate(model, hot, source, 0.0, 300.0).folded
+
+
+def test_without_a_tolerance_nothing_is_folded() -> None:
+    options = ThermalOptions(fine_half_width_m=6e-3, fold_tolerance_k=0.0)
+    model = build_thermal_model(brain_block(24), np.zeros(3), options=options)
+    source = gaussian_heat(model, GaussianSource(3.0e4, 2e-3), np.zeros(3))
+    hot = sonicate(model, uniform_state(model, 37.0), source, 300.0, 10.0)
+    assert not sonicate(model, hot, source, 0.0, 300.0).folded
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_fine_cells_read_from_coarse_ones_hold_a_parabola(ratio: int) -> None:
+    """A quadratic is read exactly from its cells' means, and each mean is kept."""
+    options = ThermalOptions(fine_half_width_m=6e-3, fine_spacing_m=2e-3 / ratio)
+    model = build_thermal_model(brain_block(24), np.zeros(3), options=options)
+    steppers = []
+    for grid in (model.coarse_grid, model.fine_grid):
+        x, y, z = np.moveaxis(grid.points() * 1e3, -1, 0)
+        square = x**2 + float((grid.spacing_m[0] * 1e3) ** 2) / 12
+        rise = 1.0 + 0.3 * x - 0.2 * y + 0.1 * z + 0.05 * square + 0.02 * x * y - 0.03 * y * z
+        none = np.zeros(grid.shape, np.float32)
+        lattice = model.coarse if grid is model.coarse_grid else model.fine
+        steppers.append(Stepper(lattice, rise.astype(np.float32), none))
+    exact = steppers[1].rise.copy()
+    flat = Stepper(
+        model.fine, np.zeros(exact[1:-1, 1:-1, 1:-1].shape, np.float32), steppers[1].heat
+    )
+    prolong(steppers[0].rise, (flat.rise, flat.rate, np.zeros_like(exact)), model.fine.capacity, np.array(model.corner), model.ratio)  # fmt: skip
+    assert np.abs(flat.rise - exact).max() < 1e-4
+    assert np.array_equal(flat.rate, flat.rise)
+
+
+def test_coagulating_tissue_absorbs_more_for_good() -> None:
+    """A block heated evenly follows dT/dt = q f(highest T)/ρC, while warming and once cooled."""
+    head = replace(brain_block(24), perfusion=np.zeros((24,) * 3, np.float32))
+    options = ThermalOptions(fine_half_width_m=6e-3, absorption="coagulating")
+    model = build_thermal_model(head, np.zeros(3), options=options)
+    capacity = float(model.fine.capacity[0, 0, 0])
+    heat = (
+        np.full(grid.shape, capacity, np.float32)
+        for grid in (model.fine_grid, model.coarse_grid)
+    )
+    source = HeatSource(*heat)  # 1 K/s for each watt
+    state = uniform_state(model, 45.0)
+    centre = tuple(n // 2 for n in model.fine_grid.shape)
+    hot = sonicate(model, state, source, 1.0, 10.0)
+    # to 50 °C in 5 s, then dT/dt = 1 + (T − 50)/15
+    exact = 50.0 + 15.0 * (np.exp(5.0 / 15.0) - 1.0)
+    assert hot.fine_degc[centre] == pytest.approx(exact, abs=0.02)
+    plain = replace(model, options=replace(options, absorption="constant"))
+    assert sonicate(plain, state, source, 1.0, 10.0).fine_degc[centre] == pytest.approx(55.0, abs=0.02)  # fmt: skip
+    book = hot.energy.absorbed_j - (heat_flows(model, hot).stored_j - heat_flows(model, state).stored_j)  # fmt: skip
+    assert abs(book) < 2e-3 * hot.energy.absorbed_j
+    cold = replace(hot, fine_degc=state.fine_degc, coarse_degc=state.coarse_degc)
+    again = sonicate(model, cold, source, 1.0, 1.0)
+    assert again.fine_degc[centre] - 45.0 == pytest.approx(
+        1.0 + (exact - 50.0) / 15.0, rel=0.02
+    )

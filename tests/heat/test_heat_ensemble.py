@@ -21,6 +21,7 @@ from insonate.heat.ensemble import (
     skull_maxima,
     update_members,
 )
+from insonate.heat.innovation import PRIOR_SCATTER, scatter_of
 from insonate.heat.local import changed, neighbourhood, sonicate
 from insonate.heat.prediction import UnitResponse, unit_response
 from insonate.heat.readout import focus_peak
@@ -185,3 +186,19 @@ def test_bad_ensembles_are_refused(
         with pytest.raises(SettingsError, match="are positive"):
             update_members(members, rise, (Observed(seen, 0.5),))
     assert replace(members).count == 4
+
+
+def test_the_scatter_of_measured_rises_is_found_from_them_alone() -> None:
+    """Many sonications whose ratios scatter by 12 % beyond a noise of 5 %; one says nothing."""
+    rng = np.random.default_rng(3)
+    ratios = 0.7 * np.exp(np.hypot(0.12, 0.05) * rng.standard_normal(4000))
+    assert scatter_of(ratios, np.full(4000, 0.05)) == pytest.approx(0.125, abs=0.015)
+    assert scatter_of([0.7], [0.05]) == PRIOR_SCATTER
+    assert scatter_of([0.7, 0.7], [0.05, 0.05]) == pytest.approx(PRIOR_SCATTER / np.sqrt(2))
+    assert scatter_of([0.5, 1.0], [0.05, 0.05]) > 0.3
+
+
+@pytest.mark.parametrize("bad", [([0.0], [0.1]), ([1.0], [-0.1]), ([1.0, 1.0], [0.1]), ([np.nan], [0.1])])  # fmt: skip
+def test_bad_innovations_are_refused(bad: tuple[list[float], list[float]]) -> None:
+    with pytest.raises(SettingsError, match="Innovations need one positive ratio"):
+        scatter_of(*bad)

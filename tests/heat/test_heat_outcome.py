@@ -133,6 +133,7 @@ def test_a_spherical_lesion_has_the_volume_of_its_sphere(model: ThermalModel, fo
     for contour, radius in ((lesion.at(51.0, "degC"), 2.5e-3), (lesion.at(240.0), 2.0e-3)):
         assert contour.volume_m3 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.05)
         assert np.allclose(contour.extent_m, 2 * radius, atol=0.5e-3)
+        assert np.allclose(contour.diameters_m, 2 * radius, atol=0.15e-3)
         assert np.allclose(contour.centre_m, centre, atol=0.1e-3)
         assert np.allclose(contour.offset_m, centre - focus, atol=0.1e-3)
         assert contour.target_inside
@@ -142,6 +143,20 @@ def test_a_spherical_lesion_has_the_volume_of_its_sphere(model: ThermalModel, fo
         lesion.at(50.0)
 
 
+def test_an_oblique_lesion_has_its_diameters_and_its_axis(model: ThermalModel, focus) -> None:
+    """An ellipsoid of 5 × 3 × 3 mm whose long axis leans 30° to the right and a little forward."""
+    axis = np.array([0.5, 0.2, np.sqrt(1 - 0.29)])
+    away = model.fine_grid.points() - focus
+    along = away @ axis
+    across = np.linalg.norm(away - along[..., None] * axis, axis=-1)
+    peak = 58.0 - 7.0 * np.sqrt((along / 2.5e-3) ** 2 + (across / 1.5e-3) ** 2)
+    state = replace(uniform_state(model, 37.0), fine_peak_degc=peak)
+    found = predict_lesion(model, state).at(51.0, "degC")
+    assert np.allclose(found.diameters_m, (5e-3, 3e-3, 3e-3), atol=0.2e-3)
+    assert float(found.axis @ axis) > 0.995
+    assert found.extent_m[0] < 5e-3
+
+
 def test_a_cold_head_has_no_lesion_and_an_infinite_dose_one(
     model: ThermalModel, cooled: ThermalState
 ) -> None:
@@ -149,6 +164,8 @@ def test_a_cold_head_has_no_lesion_and_an_infinite_dose_one(
     assert none.volume_m3 == 0
     assert not none.target_inside
     assert np.isnan(none.centre_m).all()
+    assert np.isnan(none.axis).all()
+    assert (none.diameters_m == 0).all()
     burnt = np.zeros(model.fine_grid.shape, np.float32)
     burnt[10:18, 10:18, 10:18] = np.inf
     lesion = predict_lesion(model, replace(cooled, fine_dose=burnt)).at(240.0)

@@ -124,6 +124,34 @@ def test_a_pair_that_forgets_what_flows_in_is_of_no_order() -> None:
     assert thermal_order.joint_order(Forgetful) < 1.9
 
 
+def test_rates_that_are_not_shared_make_the_pair_of_first_order() -> None:
+    """Without the fine cells' rates the coarse grid's step is wrong by its own defect."""
+
+    class Apart(Simulation):
+        def _compare(self, step: float) -> float:
+            return super()._compare(1e9)
+
+    assert thermal_order.pair_time_order(Apart) < 1.8
+
+
+def test_a_fold_that_comes_too_early_is_seen() -> None:
+    assert heat.fold_error(10.0) > 0.005
+
+
+def test_a_slab_on_cells_too_large_is_seen() -> None:
+    assert heat.transient_errors(times=(30.0,), spacing=1e-3)[30.0] > 0.01
+
+
+def test_the_error_of_a_point_source_falls_with_its_cells_and_with_time() -> None:
+    """As h²/8Dt along each axis, which is why a point needs 0.25 mm or 150 s."""
+    large = heat.point_error(perfused=False, time_s=60.0)
+    late = heat.point_error(perfused=False, time_s=150.0)
+    small = heat.point_error(perfused=False, time_s=60.0, cell_m=0.25e-3)
+    assert large > 0.005
+    assert large / late == pytest.approx(150 / 60, rel=0.25)
+    assert large / small == pytest.approx(4.0, rel=0.25)
+
+
 def test_a_scheme_of_first_order_in_space_is_seen() -> None:
     def careless(grid: Grid, material: Material, around: Surroundings) -> Lattice:
         """Conductances with an error that falls only as h."""

@@ -115,7 +115,7 @@ def test_an_area_without_its_extra_is_left_out_and_said(monkeypatch):
         "The area 'outcomes' is left out: it needs insonate[outcomes].",
     )
     assert len(areas.left_out()) == 2
-    assert areas.run_checks() == []
+    assert list(areas.run_checks()) == []
     with pytest.raises(SettingsError, match="needs insonate"):
         areas.run_checks("outcomes")
     done = insonate("verify")

@@ -111,6 +111,7 @@ def test_the_same_import_twice_is_refused(filled, tmp_path):
         ("patient,visit,reason\nSITE1-0001,month-3\n", "2 cells instead of 3"),
         ('patient,visit,reason\n"SITE1-0001,month-3,ill\n', "cannot be read as CSV"),
         ("", "columns none"),
+        ("patient,visit,reason\n#SITE1-0001,month-3,ill\n", "row 2, 'patient'"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(filled, tmp_path, text, said):
@@ -119,6 +120,12 @@ def test_a_file_that_is_no_table_is_refused(filled, tmp_path, text, said):
         filled.import_csv(tmp_path / "missed.csv")
     with pytest.raises(SettingsError, match="nothing to import"):
         filled.import_csv(tmp_path / "other.csv")
+
+
+def test_blank_lines_and_remarks_are_passed_over(filled, tmp_path):
+    text = "patient,visit,reason\n\nSITE1-0001,month-3,ill\n# a remark\n\n"
+    (tmp_path / "missed.csv").write_text(text, "utf-8")
+    assert filled.import_csv(tmp_path / "missed.csv") == 1
 
 
 def test_one_row_is_added_and_amended_with_what_it_was(filled):

@@ -19,9 +19,13 @@ from insonate.plant.periphery import (
     voice,
     water_temperature,
 )
+from insonate.plant.sight import Expected, Sight
+from insonate.plant.twin import Twin
 from insonate.plant.world import CALIBRATION_RANGE
 from insonate.session.world import build_world
 from insonate.thermometry import CLINICAL_3T
+from insonate.thermometry.order import Stamp
+from insonate.thermometry.port import Direct, FramePort
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,11 +59,39 @@ def warmed(case, rest, shift_m, peak_k=20.0, width_m=2e-3):
     return replace(rest, fine_degc=(rest.fine_degc + rise).astype(np.float32))
 
 
+class Room:
+    """A scanner, the port that its images arrive at, and what the controller sees of them."""
+
+    def __init__(self, case, rest, scanner):
+        self.case, self.scanner, self.time_s = case, scanner, rest.time_s
+        self.port = FramePort(PROTOCOL.frame_time_s, lambda: self.time_s)
+        belief = Twin(case.thermal, rest, lambda _: case.heating)
+        self.sight = Sight(self.port, belief, case.target.point, Expected(0.05, 10.0))
+        self.receiver = Direct(scanner.series, self.port)
+
+    def begin(self, rest, sonication=1):
+        scanned = self.scanner.begin(
+            sonication, self.case.thermal, rest, 37.0, self.receiver.take
+        )
+        self.sight.begin(scanned, self.time_s, 37.0, None)
+
+    def watch(self, state, length_s):
+        self.scanner.watch(self.case.thermal, state, length_s)
+
+    def frame(self, length_s=3.4):
+        start, self.time_s = self.time_s, self.time_s + length_s
+        scan = self.scanner.image(start, self.time_s)
+        if scan is not None:
+            self.receiver.take(scan)
+        frames = self.sight.frames()
+        return frames[0] if frames else None
+
+
 def frame_of(scanner, case, rest, state, sonication=1, length_s=3.4):
-    begun = rest.time_s
-    scanner.begin(sonication, case.thermal, rest, 37.0)
-    scanner.watch(case.thermal, state, length_s)
-    return scanner.frame(begun, begun + length_s)
+    room = Room(case, rest, scanner)
+    room.begin(rest, sonication)
+    room.watch(state, length_s)
+    return room.frame(length_s)
 
 
 def test_a_restless_breathing_head_is_seen_no_worse(coarse, rest):
@@ -75,12 +107,11 @@ def test_a_restless_breathing_head_is_seen_no_worse(coarse, rest):
 
 
 def test_frames_go_missing_as_often_as_said_and_the_series_goes_on(coarse, rest):
-    scanner = scanner_of(coarse.case, missing=0.3, late=0.2)
-    scanner.begin(1, coarse.case.thermal, rest, 37.0)
-    seen = []
-    for n in range(40):
-        scanner.watch(coarse.case.thermal, rest, 3.4)
-        seen.append(scanner.frame(n * 3.4, (n + 1) * 3.4))
+    room, seen = Room(coarse.case, rest, scanner_of(coarse.case, missing=0.3, late=0.2)), []
+    room.begin(rest)
+    for _ in range(40):
+        room.watch(rest, 3.4)
+        seen.append(room.frame())
     found = [f for f in seen if f is not None]
     assert 10 <= len(found) <= 30
     assert [f[0].frame for f in found] == list(range(len(found)))
@@ -130,18 +161,20 @@ def test_references_are_tuned_anew_so_an_old_session_drifts_no_more_than_a_young
 
 def test_without_a_series_there_is_no_frame(coarse):
     scanner = scanner_of(coarse.case)
-    assert scanner.frame(0.0, 3.4) is None
-    assert scanner.geometry() is None
+    assert scanner.image(0.0, 3.4) is None
+    assert scanner.geometry is None
+    with pytest.raises(SettingsError, match="measurement 2 is running"):
+        scanner.series(Stamp(2, 0, 0))
 
 
 def test_a_frame_averages_what_it_watched_by_time(coarse, rest):
     case = coarse.case
     hot = warmed(case, rest, np.zeros(3), 24.0)
-    scanner = scanner_of(case)
-    scanner.begin(1, case.thermal, rest, 37.0)
-    scanner.watch(case.thermal, rest, 2.55)
-    scanner.watch(case.thermal, hot, 0.85)
-    mixed, _ = scanner.frame(0.0, 3.4)
+    room = Room(case, rest, scanner_of(case))
+    room.begin(rest)
+    room.watch(rest, 2.55)
+    room.watch(hot, 0.85)
+    mixed, _ = room.frame()
     whole, _ = frame_of(scanner_of(case), case, rest, hot)
     share = (mixed.peak_degc - 37.0) / (whole.peak_degc - 37.0)
     assert share == pytest.approx(0.25, abs=0.08)
@@ -183,7 +216,7 @@ def test_calibrations_together_stay_in_the_range_in_which_sources_differ(world):
     assert planned > 0
     before = float(world.belief.source.fine.max())
     for seen in [(20.0, 10.0)] * 4:
-        world._seen = seen
+        world.sight.seen = seen
         world.calibrate()
     assert float(world.belief.source.fine.max()) / before == pytest.approx(
         CALIBRATION_RANGE[1], rel=1e-3
@@ -191,7 +224,7 @@ def test_calibrations_together_stay_in_the_range_in_which_sources_differ(world):
     world.calibrate()  # nothing was seen since: nothing changes
     assert float(world.belief.source.fine.max()) / before == pytest.approx(3.0, rel=1e-3)
     for seen in [(1.0, 10.0)] * 4:
-        world._seen = seen
+        world.sight.seen = seen
         world.calibrate()
     assert float(world.belief.source.fine.max()) / before == pytest.approx(0.3, rel=1e-3)
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,7 @@ from insonate.record.arrays import load, npy_head, portable, reference, store
 from insonate.record.lines import _link, canonical, header
 from insonate.record.places import record_beside
 from insonate.record.reading import read_chain
+from insonate.record.writing import RELAXED
 from insonate.verification.record import (
     checks,
     is_found,
@@ -119,11 +122,26 @@ def test_a_transposed_array_is_kept_by_its_values(tmp_path):
     assert record.array(event.arrays["scalar"]).shape == (1,)
 
 
-def test_what_numpy_writes_itself_is_the_same_bytes(tmp_path):
-    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+@pytest.mark.parametrize("shape", [(6,), (1,), (2, 3), (1, 2, 3), (0, 4)])
+def test_what_numpy_writes_itself_is_the_same_bytes(tmp_path, shape):
+    array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     np.save(tmp_path / "a.npy", array)
-    mine = npy_head("<f4", (2, 3)) + array.tobytes()
+    mine = npy_head("<f4", shape) + array.tobytes()
     assert (tmp_path / "a.npy").read_bytes() == mine
+
+
+@pytest.mark.parametrize("change", [
+    lambda whole: whole[:-1], lambda whole: whole + b"\0", lambda whole: whole + b"\0" * 4,
+    lambda whole: b"", lambda whole: whole[:100], lambda whole: whole[:90] + b"!" + whole[91:],
+    lambda whole: b"?" + whole[1:],
+], ids=["cut", "a byte more", "a number more", "empty", "no values", "padding", "magic"])  # fmt: skip
+def test_an_array_of_another_length_or_beginning_was_changed(written, change):
+    folder, told = written
+    ref = told[2].arrays["values"]
+    path = folder / "arrays" / f"{ref.digest}.npy"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(RecordError, match=f"The array {ref.digest} was changed"):
+        load(folder, ref)
 
 
 # --- cut ---
@@ -231,7 +249,7 @@ def test_a_changed_removed_moved_or_added_line_is_found_and_located(written, cha
     changed(folder, 2, change)
     with pytest.raises(RecordError, match=r"^event 2: .*changed"):
         open_record(folder)
-    assert check_record(folder)[0].where == "event 2"
+    assert [finding.where for finding in check_record(folder)] == ["event 2"]
 
 
 def test_a_changed_and_a_missing_array_are_named(written):
@@ -404,6 +422,31 @@ def test_on_a_full_disk_all_before_is_intact_and_nothing_more_is_taken(
     assert len(record.missing) == 1
 
 
+@pytest.mark.parametrize(("error", "word"), [
+    (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    (OSError("the cable is loose"), "the cable is loose"),
+])  # fmt: skip
+def test_what_a_disk_says_is_said_in_its_words(tmp_path, monkeypatch, error, word):
+    def broken(*args):
+        raise error
+
+    recorder = Recorder(tmp_path)
+    monkeypatch.setattr(os, "write", broken)
+    with pytest.raises(RecordError) as first:
+        add(recorder)
+    monkeypatch.undo()
+    with pytest.raises(RecordError) as second:
+        add(recorder)
+    recorder.close()
+    assert str(first.value) == (
+        f"The record in {tmp_path} cannot be written: {word}. All events before are kept; make room "
+        "or choose another folder."
+    )
+    assert str(second.value) == (
+        f"The record takes no more events: writing failed ({word}); what came before is kept."
+    )
+
+
 def test_a_half_written_line_on_a_disk_that_cannot_even_truncate_is_torn(tmp_path, monkeypatch):
     recorder = Recorder(tmp_path)
     first = add(recorder)
@@ -488,12 +531,116 @@ def test_only_what_matters_is_forced_to_the_disk_one_by_one(tmp_path, monkeypatc
     recorder.close()
 
 
+def test_a_new_record_its_header_and_its_name_are_on_the_disk_before_any_event(
+    tmp_path, monkeypatch
+):
+    forced, real = [], os.fsync
+
+    def watched(handle):
+        forced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    recorder = Recorder(tmp_path)
+    assert forced == [(tmp_path / "events.jsonl").stat().st_ino, tmp_path.stat().st_ino]
+    forced.clear()
+    recorder.close()
+    assert forced == [(tmp_path / "events.jsonl").stat().st_ino]
+
+
+def handles():
+    """Return the files that this process holds open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sorted(str(link.readlink()) for link in links if link.exists())
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="no such list of open files here"
+)
+def test_no_file_is_left_open_however_it_ends(tmp_path, monkeypatch):
+    before = handles()
+    with Recorder(tmp_path / "deep" / "er") as recorder:
+        add(recorder, arrays={"a": (np.ones(2), "K")})
+        assert len(handles()) == len(before) + 2
+    assert handles() == before
+    for call in ("write", "fsync"):
+        monkeypatch.setattr(os, call, full)
+        with pytest.raises(RecordError):
+            Recorder(tmp_path / call)
+        monkeypatch.undo()
+        assert handles() == before
+    with Recorder(tmp_path / "one"), pytest.raises(RecordError):
+        Recorder(tmp_path / "one")
+    with pytest.raises(RecordError, match="finished"):
+        Recorder(sample_record(tmp_path / "two") and tmp_path / "two")
+    assert handles() == before
+
+
+def test_an_event_holds_all_that_was_said_of_it(tmp_path):
+    wall = datetime(2026, 1, 2, tzinfo=UTC)
+    with Recorder(tmp_path, wall=lambda: wall) as recorder:
+        add(recorder)
+        told = add(recorder, time_s=2.5, source=Source.SCANNER, cause=0, reason="so it is")
+    (_, again) = open_record(tmp_path).events
+    assert again == told
+    assert (told.sequence, told.time_s, told.wall, told.source, told.cause, told.reason) == (
+        1, 2.5, wall, Source.SCANNER, 0, "so it is")  # fmt: skip
+
+
 def test_where_folders_cannot_be_opened_the_names_are_left_to_the_system(tmp_path, monkeypatch):
     def forbidden(*args):
         raise PermissionError
 
     monkeypatch.setattr(os, "open", forbidden)
     assert arrays_module.sync_folder(tmp_path) is None
+
+
+def test_whoever_listens_is_told_of_each_event_once_it_is_kept_and_of_nothing_else(
+    tmp_path, monkeypatch
+):
+    heard = []
+
+    def hear(event, arrays):
+        heard.append((event, {name: (a.tolist(), u) for name, (a, u) in arrays.items()}))
+        assert open_record(tmp_path).events[-1] == event
+
+    recorder = Recorder(tmp_path, told=hear)
+    first = add(recorder)
+    second = add(recorder, arrays={"a": (np.ones(2), "K")})
+    assert heard == [(first, {}), (second, {"a": ([1.0, 1.0], "K")})]
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordError):
+        add(recorder, PowerSet(sonication=1, power_w=1.0))
+    monkeypatch.undo()
+    recorder.close()
+    assert len(heard) == 2
+
+
+def test_only_readings_that_come_again_and_again_wait_for_the_disk():
+    assert {
+        "clock_tick", "cooling_reading", "cavitation_reading", "model_estimate", "array_reading",
+        "motion_reading", "operator_present", "focus_estimate",
+    } == RELAXED  # fmt: skip
+
+
+def test_files_of_a_record_can_be_read_by_others_and_run_by_nobody(written):
+    folder, _ = written
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (folder / "events.jsonl", folder / ".lock", *(folder / "arrays").iterdir()):
+        assert path.stat().st_mode & 0o777 == 0o644 & ~mask
+
+
+def test_events_of_two_threads_stand_one_after_the_other(tmp_path):
+    with Recorder(tmp_path) as recorder:
+
+        def write(_):
+            for _ in range(20):
+                add(recorder)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+    assert [e.sequence for e in open_record(tmp_path).events] == list(range(80))
 
 
 # --- what is not taken ---

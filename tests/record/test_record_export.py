@@ -91,6 +91,12 @@ def test_there_is_a_step_from_every_older_version_and_none_from_this_one():
         assert migrated(same) == {**same, "version": SCHEMA_VERSION}
 
 
+@pytest.mark.parametrize("version", MIGRATIONS)
+def test_each_step_leads_to_the_next_version(version):
+    content = {"version": version, "payload": {"kind": "clock_tick"}}
+    assert MIGRATIONS[version](content) == {**content, "version": version + 1}
+
+
 @pytest.mark.parametrize(("payload", "meant"), [
     ({"kind": "patient_report"}, {"finding": None, "where": "", "sedation": "none"}),
     ({"kind": "guard_refused"}, {"priority": "medium", "latching": False}),

@@ -41,6 +41,15 @@ def test_the_size_of_the_next_day_stands_beside_published_ones(story: Story) -> 
     assert heat_page.ball_diameter(4 / 3 * np.pi * 27.0) == pytest.approx(6.0)
 
 
+def test_structures_to_avoid_are_read_by_their_dose(story: Story) -> None:
+    table = heat_page.neighbour_table(story)
+    _, lesion = story.lesion("measured")
+    assert [row[0] for row in table.rows] == [n.name for n in lesion.neighbours]
+    assert [row[-1] for row in table.rows] == ["spared", "at risk"]
+    assert table.rows[0][1] == "8.90"
+    assert "not those of this person" in table.caption
+
+
 def test_waits_stand_beside_the_rule_of_thumb(story: Story) -> None:
     table = heat_page.wait_table(story)
     assert len(table.rows) == len(story.exposures)
@@ -64,6 +73,7 @@ def test_a_record_without_heat_has_no_page_of_it() -> None:
     empty = Story(treatment_record(TreatmentOptions(exposures=(), outcome="aborted")))
     assert heat_page.heat_table(empty).rows == ()
     assert heat_page.size_table(empty).rows == ()
+    assert heat_page.neighbour_table(empty).rows == ()
     assert heat_page.sure_picture(empty) is None
     assert heat_page.sure_sentence(empty) == ""
     assert heat_page.verdict(empty) == "–"

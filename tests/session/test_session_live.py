@@ -128,12 +128,14 @@ def test_a_missing_heartbeat_holds_the_treatment_and_afterwards_nobody_is_heard(
 
 
 def test_a_heartbeat_that_ends_under_power_takes_the_power_off(coarse, tmp_path):
-    live = Live(20.0)
+    live = Live(2.0)  # a sonication of ten seconds outlasts the heartbeat
 
     def told(event, arrays):
         p = event.payload
         if isinstance(p, doc.PowerSet) and p.power_w > 0:
             live.present = lambda: None  # the page is gone
+        elif isinstance(p, doc.SonicationEnded):
+            live.set_speed(20.0)
 
     live.told = told
     record = rehearse(coarse, tmp_path, live)

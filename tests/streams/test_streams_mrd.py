@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from insonate.core import ImageError, SettingsError
 from insonate.streams import MrdClient, MrdServer, Note, NoteKind, ServerOptions
-from insonate.streams.conversation import Conversation, Measured
+from insonate.streams.conversation import Conversation
 from insonate.streams.headers import contradictions, header_xml
-from insonate.streams.order import Stamp, judge
 from insonate.streams.wire import (
     ACQUISITION_HEADER,
     IMAGE_HEADER,
@@ -27,6 +26,8 @@ from insonate.streams.wire import (
     text_bytes,
 )
 from insonate.thermometry import acquire
+from insonate.thermometry.order import Stamp, judge
+from insonate.thermometry.port import Arrived
 from insonate.thermometry.scanner import HeadMotion
 from insonate.thermometry.series import Series, SeriesOptions, follow
 from insonate.verification.thermal_slice import (
@@ -53,6 +54,10 @@ def images(protocol=PROTOCOL, count=5, seed=0):
 
 
 IMAGES = images()
+
+
+def conversation():
+    return Conversation(PROTOCOL, lambda _: Series(PROTOCOL, OPTIONS))
 
 
 def direct(protocol=PROTOCOL, pictures=IMAGES):
@@ -97,7 +102,7 @@ def test_a_stream_gives_the_maps_of_the_images_bit_for_bit(server, heard):
                 assert np.array_equal(answer.delta_t_k, found.delta_t_k, equal_nan=True)
                 assert np.array_equal(answer.sigma_k, found.sigma_k, equal_nan=True)
         client.finish()
-    readings = [s.reading for s in heard if isinstance(s, Measured)]
+    readings = [s.reading for s in heard if isinstance(s, Arrived)]
     assert np.array_equal(readings[-1].dose.cem43, wanted[-1].dose.cem43)
     assert kinds(heard) == [NoteKind.JOINED, NoteKind.LEFT]
 
@@ -150,7 +155,7 @@ def test_our_headers_have_the_library_s_layout():
 
 
 def test_what_comes_back_is_read_by_the_library(heard):
-    talk = Conversation(PROTOCOL, OPTIONS)
+    talk = conversation()
     from insonate.streams.server import answers  # noqa: PLC0415
     from insonate.streams.wire import MrdImage  # noqa: PLC0415
 
@@ -194,7 +199,7 @@ def test_repeats_reorders_gaps_and_restarts_are_said_and_survived(server, heard)
         client.finish()
     found = [k for k in kinds(heard) if k not in {NoteKind.STALE, NoteKind.RESUMED}]
     assert found == ["joined", "repeated", "reordered", "gap", "restarted", "left"]
-    frames = [s.reading.frame for s in heard if isinstance(s, Measured)]
+    frames = [s.reading.frame for s in heard if isinstance(s, Arrived)]
     assert frames == [0, 0]
 
 
@@ -265,7 +270,7 @@ def test_any_bytes_are_a_message_or_one_error(content):
             raise EOFError
         return part
 
-    talk = Conversation(PROTOCOL, OPTIONS)
+    talk = conversation()
     try:
         while True:
             _, message = read_message(exactly)
@@ -289,7 +294,7 @@ def test_a_damaged_image_is_read_or_refused(place, damage):
             raise EOFError
         return part
 
-    talk = Conversation(PROTOCOL, OPTIONS)
+    talk = conversation()
     try:
         _, message = read_message(exactly)
         said = list(talk.hear(message))

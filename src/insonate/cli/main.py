@@ -125,6 +125,12 @@ def rehearse(
         float | None,
         typer.Option(help="So many times real time; 1: real time.", show_default="full speed"),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Send the scanner's images through the MRD server, as live ones."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
     replace: opt.Replace = False,
@@ -144,7 +150,11 @@ def rehearse(
         )
         asking = operator is OperatorKind.ASK
         how = RehearsalSettings(
-            scenario, seed, operator=AskingOperator if asking else Unattended, speed=speed
+            scenario,
+            seed,
+            operator=AskingOperator if asking else Unattended,
+            speed=speed,
+            stream=stream,
         )
         with progress_bars(quiet=quiet or asking) as progress:
             result = rehearse_case(

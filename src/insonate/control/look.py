@@ -7,6 +7,7 @@ from insonate.control.settings import ControlSettings
 from insonate.control.state import ControllerState, Exposure
 from insonate.core import Quantity
 from insonate.events.documents import TemperatureFrame
+from insonate.events.sight import FocusEstimate
 from insonate.events.states import State
 
 ROUNDING = 1.0 + 1e-9
@@ -54,6 +55,14 @@ def shown_under_power(look: Look) -> TemperatureFrame | None:
     frame, exposure = look.state.seen.frame, look.exposure
     since_s = look.state.time_s if exposure is None else exposure.started_s
     return None if frame is None or frame.end_s < since_s else frame
+
+
+def estimated(state: ControllerState) -> FocusEstimate | None:
+    """Return the focus as it is estimated now; None without an estimate of the last sonication."""
+    focus, exposure = state.seen.focus, state.exposure
+    if focus is None or exposure is None or focus.sonication != exposure.sonication:
+        return None
+    return focus
 
 
 def above(what: str, value: float, limit: Quantity) -> str:

@@ -14,6 +14,7 @@ from insonate.events.documents import (
     TemperatureFrame,
 )
 from insonate.events.presence import MotionReading, OperatorPresent
+from insonate.events.sight import FocusEstimate
 from insonate.events.states import State
 
 _EDGE_S = 1e-6
@@ -62,9 +63,18 @@ def _with_reading(seen: Readings, time_s: float, observation: Observation) -> Re
             seen = replace(seen, motion=observation, motion_s=time_s)
         case OperatorPresent():
             seen = replace(seen, operator_s=time_s)
-        case ModelEstimate():
-            seen = _with_model(seen, time_s, observation)
+        case ModelEstimate() | FocusEstimate():
+            seen = _with_belief(seen, time_s, observation)
     return seen
+
+
+def _with_belief(
+    seen: Readings, time_s: float, belief: ModelEstimate | FocusEstimate
+) -> Readings:
+    """Return the readings with what a model believes: of skull and scalp, or of the focus."""
+    if isinstance(belief, FocusEstimate):
+        return replace(seen, focus=belief)
+    return _with_model(seen, time_s, belief)
 
 
 def _with_model(seen: Readings, time_s: float, model: ModelEstimate) -> Readings:

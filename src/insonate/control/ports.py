@@ -20,6 +20,7 @@ from insonate.events.documents import (
     TemperatureFrame,
 )
 from insonate.events.presence import MotionReading, OperatorPresent
+from insonate.events.sight import FocusEstimate, StreamNoted
 
 Frame = tuple[TemperatureFrame, Mapping[str, NDArray[Any]]]
 """A thermometry frame and the arrays that lie beside it, by name."""
@@ -52,16 +53,30 @@ class DrivePort(Protocol):
 
 
 class ScannerPort(Protocol):
-    """The MR scanner with its thermometry."""
+    """The MR scanner."""
 
     def take_baseline(self) -> None:
         """Take the reference images."""
 
-    def frame(self) -> Frame | None:
-        """Return the next finished frame, or None where none is finished."""
-
     def motion(self) -> MotionReading:
         """Return how far the head lies from where the reference images saw it."""
+
+
+class SightPort(Protocol):
+    """Thermometry: the frames of a virtual scanner or of a live stream, and what lies between them.
+
+    Both scanners fill the same queue (``thermometry.port.FramePort``); where a frame is due and
+    none came for one and a half frame times, the estimate says so.
+    """
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the frames that have come since the last time, in their order."""
+
+    def estimate(self, time_s: float) -> FocusEstimate | None:
+        """Return the focus at ``time_s``, s; None before the first power."""
+
+    def take_notes(self) -> tuple[StreamNoted, ...]:
+        """Return what was said of the stream since the last time."""
 
 
 class CoolingPort(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from insonate.control.settings import ControlSettings, efficiency_shape, heating_shape
 from insonate.control.state import ControllerState, Efficiency, Exposure
 from insonate.events.documents import SonicationProposed
+from insonate.events.sight import FocusEstimate
 from insonate.plan import Sonication
 
 BAND = 1.645
@@ -309,9 +310,17 @@ def lowered_power(exposure: Exposure, settings: ControlSettings) -> float:
     return min(exposure.power_w, round(exposure.power_w * factor, _DECIMALS))
 
 
-def goal_reached(exposure: Exposure, settings: ControlSettings) -> bool:
-    """Return whether the measured peak is at the top of the stage's goal, less the margin."""
+def goal_reached(
+    exposure: Exposure, settings: ControlSettings, focus: FocusEstimate | None = None
+) -> bool:
+    """Return whether the peak is at the top of the stage's goal, less the margin.
+
+    As a frame has measured it, or as it is estimated to be now from two frames or more: a frame
+    shows how hot the focus was half its length ago.
+    """
     top = settings.goals[exposure.stage][1] - settings.goal_margin_k
+    if focus is not None and focus.frames > 1 and focus.focus_degc >= top:
+        return True
     return exposure.peak_degc is not None and exposure.peak_degc >= top
 
 

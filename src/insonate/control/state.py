@@ -17,6 +17,7 @@ from insonate.events.documents import (
     TemperatureFrame,
 )
 from insonate.events.presence import MotionReading
+from insonate.events.sight import FocusEstimate
 from insonate.events.states import EndReason, State
 from insonate.plan import Prescription, Sonication, Stage
 
@@ -42,6 +43,8 @@ class Readings:
     motion: MotionReading | None = None
     """Since the last reference images; None until it spoke after them."""
     motion_s: float | None = None
+    focus: FocusEstimate | None = None
+    """The focus between the frames; None where nobody estimates it."""
     operator_s: float | None = None
     """The operator's last sign of presence."""
     skull_rest_degc: float | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from insonate.control.commands import obey
 from insonate.control.guards import GUARDS, Guard, Refusal, refusals
-from insonate.control.look import Look
+from insonate.control.look import Look, estimated
 from insonate.control.moves import Ending, go, nothing_to_void
 from insonate.control.observing import loudest_db, observe
 from insonate.control.pid import pid_power
@@ -137,7 +137,7 @@ def _under_power(
         return state, (*told, *decisions)
     if state.time_s >= exposure.off_at_s - _EDGE_S:
         return go(state, Cause.ENDED, settings, Ending(EndReason.COMPLETED))
-    if goal_reached(exposure, settings):
+    if goal_reached(exposure, settings, estimated(state)):
         return go(state, Cause.ENDED, settings, Ending(EndReason.GOAL))
     return _lowered(state, exposure, observation, settings)
 

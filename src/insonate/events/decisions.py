@@ -65,6 +65,10 @@ class SonicationReviewed(Document):
     rise_k: float = unit("K")
     k_per_kj: float | None = optional("K/kJ")
     dose_cem43: float = unit("CEM43")
+    """Along straight lines from frame to frame."""
+    dose_low_cem43: float | None = optional("CEM43")
+    dose_high_cem43: float | None = optional("CEM43")
+    """The 90 % interval of the last ``FocusEstimate``; None where there was none."""
     focus_offset_m: Point | None = optional("m")
     stage_done: bool
     sentence: str

@@ -35,6 +35,7 @@ from insonate.events.observations import (
     TemperatureFrame,
 )
 from insonate.events.presence import MotionReading, OperatorPresent
+from insonate.events.sight import FocusEstimate, StreamNoted
 from insonate.events.statements import (
     CorrectionRow,
     HeadDescribed,
@@ -49,6 +50,7 @@ from insonate.events.truths import (
     HarmObserved,
     HeatForecast,
     LesionDescribed,
+    NeighbourHeated,
     SessionClosed,
     TruthCurve,
     TruthObserved,
@@ -68,6 +70,8 @@ Payload = Annotated[
     | ArrayReading
     | OperatorPresent
     | MotionReading
+    | FocusEstimate
+    | StreamNoted
     | StateChanged
     | SonicationProposed
     | PowerSet
@@ -97,6 +101,7 @@ __all__ = [
     "CoolingReading",
     "CorrectionRow",
     "Decision",
+    "FocusEstimate",
     "GuardRefused",
     "HarmObserved",
     "HeadDescribed",
@@ -105,6 +110,7 @@ __all__ = [
     "LimitRow",
     "ModelEstimate",
     "MotionReading",
+    "NeighbourHeated",
     "Observation",
     "OperatorCommand",
     "OperatorPresent",
@@ -123,6 +129,7 @@ __all__ = [
     "SonicationRow",
     "StageName",
     "StateChanged",
+    "StreamNoted",
     "TemperatureFrame",
     "TruthCurve",
     "TruthObserved",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from insonate.events.base import Document, Point, optional, preset, unit
 from insonate.events.presence import Finding, MotionReading, OperatorPresent, Sedation
+from insonate.events.sight import FocusEstimate
 from insonate.events.states import Verb
 
 
@@ -137,4 +138,5 @@ Observation = (
     | ArrayReading
     | OperatorPresent
     | MotionReading
+    | FocusEstimate
 )

@@ -42,6 +42,16 @@ class HarmObserved(Document):
     sentence: str
 
 
+class NeighbourHeated(Document):
+    """What a structure beside the target was given; its place is a textbook's, not the person's."""
+
+    name: str
+    distance_m: float = unit("m")
+    """From the target."""
+    peak_degc: float = unit("degC")
+    dose_cem43: float = unit("CEM43")
+
+
 class LesionDescribed(Document):
     """The lesion at the end, by ``basis``: "measured" (thermometry) or "truth" (simulation).
 
@@ -61,6 +71,11 @@ class LesionDescribed(Document):
     volume_51_mm3: float = unit("mm³")
     diameters_m: Point = unit("m")
     """Extent of the 240 CEM43 region along R, A, S; zeros where there is none."""
+    principal_diameters_m: Point | None = optional("m")
+    """Of the ellipsoid with its second moments, longest first."""
+    long_axis: Point | None = None
+    """Direction of the longest one, RAS, upwards."""
+    neighbours: tuple[NeighbourHeated, ...] = ()
     centre_offset_m: Point | None = optional("m")
     plane_spacing_m: float = unit("m")
     target_inside: bool

@@ -149,18 +149,25 @@ class Course:
     model, state
         The head, and how warm it is at the start; neither is changed.
     book
-        Whether it is written down where the heat goes (``ThermalState.energy``); without, a
-        course takes a fifth less time.
+        Whether it is written down where the heat goes (``ThermalState.energy``).
     """
 
     def __init__(self, model: ThermalModel, state: ThermalState, *, book: bool = True) -> None:
         self.model = model
         self.time_s = state.time_s
-        self._simulation = Simulation(model, state.coarse_degc, state.fine_degc, book=book)
+        self._simulation = Simulation(
+            model,
+            state.coarse_degc,
+            state.fine_degc,
+            book=book,
+            cooling_s=state.cooling_s,
+            folded=state.folded,
+        )
         self._simulation.energy = state.energy
         self._rule = model.options.dose_variant.rule
         self._coarse = (state.coarse_dose.copy(), state.coarse_peak_degc.copy())
         self._fine = (state.fine_dose.copy(), state.fine_peak_degc.copy())
+        self._simulation.highest_degc = self._fine[1]
         self._conditions = (state.power_w, state.water_degc)
         self._steps = state.step_s
         self._source: HeatSource | None = None
@@ -210,13 +217,15 @@ class Course:
             power,
             self._steps,
             self._simulation.energy,
+            self._simulation.cooling_s,
+            self._simulation.folded,
         )
 
-    def _add(self, stepper: Stepper, before: Field, step: float) -> None:
+    def _add(self, stepper: Stepper, change: Field, step: float) -> None:
         """Add dose and peak of one step of one grid."""
         lattice = stepper.lattice
         dose, peak = self._coarse if stepper is self._simulation.coarse else self._fine
-        ends = (before, stepper.rise)
+        ends = (change, stepper.rise)
         accumulate(dose, peak, ends, (step, BODY_TEMPERATURE_DEGC), self._rule, lattice.rows)
         self._stop_blood(stepper, dose)
 
@@ -243,7 +252,8 @@ def pacers_for(
     coarse, fine = steps or (options.first_step_s, options.first_step_s)
     longest = options.power_step_s if power_w > 0 else options.cooling_step_s
     together = COARSE_STEPS * longest if power_w > 0 else longest
-    return Pacer(options, together, coarse), Pacer(options, longest, fine)
+    whole = Pacer(options, together, coarse, options.coarse_tolerance_k)
+    return whole, Pacer(options, longest, fine)
 
 
 def require_exposure(source: HeatSource | None, power_w: float, duration_s: float) -> None:

@@ -12,6 +12,7 @@ and the right form has no cancellation when a ≈ b. Pieces are split where the 
 
 from enum import StrEnum
 from math import exp, inf, log, sinh
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from insonate.core import SettingsError
 from insonate.core.arrays import compiled, compiled_inline, compiled_parallel
+from insonate.heat.kernels import Field, Rows, Shape, flat, padded, row_of
 
 BREAK_DEGC = 43.0  # °C, where R changes: Sapareto & Dewey 1984
 _ABOVE = log(2.0)  # −ln R for T >= 43 °C
@@ -133,40 +135,77 @@ def _cool(start: np.float32, end: np.float32, scale: np.float32) -> np.float32:
 
 @compiled_inline
 def _span(
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    place: tuple[int, int, int, int],
-    base: np.float32,
-) -> tuple[np.float32, np.float32, np.float32]:
-    """Return lowest and highest temperature of one row, and the largest change."""
-    i, j, first, last = place
-    low, high, change = np.float32(1e9), np.float32(-1e9), np.float32(0.0)
+    change: Field, after: Field, place: tuple[Any, Any, Any], base: np.float32
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Return lowest and highest temperature of one row, and the largest fall and rise."""
+    at, first, last = place
+    low, high = np.float32(1e9), np.float32(-1e9)
+    fall = rise = np.float32(0.0)
     for k in range(first, last):
-        start = before[i + 1, j + 1, k + 1] + base
-        end = after[i + 1, j + 1, k + 1] + base
-        low, high = min(low, start, end), max(high, start, end)
-        change = max(change, abs(end - start))
-    return low, high, change
+        end = after[at + k] + base
+        start = end - change[at + k]
+        cool, warm = (start, end) if start < end else (end, start)
+        low = min(low, cool)
+        high = max(high, warm)
+        fall = min(fall, change[at + k])
+        rise = max(rise, change[at + k])
+    return low, high, -fall, rise
 
 
 @compiled_parallel
-def accumulate(
-    dose: NDArray[np.float32],
-    peak: NDArray[np.float32],
-    ends: tuple[NDArray[np.float32], NDArray[np.float32]],
+def _accumulate(
+    totals: tuple[Field, Field],
+    ends: tuple[Field, Field],
     step: tuple[float, float],
     rule: tuple[float, float, bool],
-    rows: NDArray[np.int32],
+    rows: Rows,
+    shape: Shape,
+) -> None:
+    """Do what ``accumulate`` does, on flat arrays."""
+    dose, peak = totals
+    change, after = ends
+    duration, offset = step
+    floor, ceiling, remembers = rule
+    nx, ny, nz = shape
+    base, scale = np.float32(offset), np.float32(duration / 60.0)
+    for i in prange(nx):
+        for j in range(ny):
+            first, _, _, last = row_of(rows, i, j, ny)
+            at, _, _ = padded(i, j, (nx, ny, nz))
+            cell = np.uintp((i * ny + j) * nz)
+            low, high, fall, rise = _span(change, after, (at, first, last), base)
+            cool = high < 43.0 and low >= floor and max(fall, rise) < 1.0 and not remembers
+            # below 31 °C no variant counts more than 4^-12 = 6e-8 CEM43 a minute
+            for k in range(first, last if cool and high > 31.0 else first):
+                end = after[at + k] + base
+                dose[cell + k] += _cool(end - change[at + k], end, scale)
+            for k in range(first, first if cool or high < floor else last):
+                end = after[at + k] + base
+                start = end - change[at + k]
+                if max(start, end) > 31.0:
+                    rates = (floor, ceiling, remembers)
+                    dose[cell + k] += _piece(start, end, duration, rates, peak[cell + k])
+            for k in range(first, last if rise > 0.0 else first):
+                peak[cell + k] = max(peak[cell + k], after[at + k] + base)
+
+
+def accumulate(
+    dose: Field,
+    peak: Field,
+    ends: tuple[Field, Field],
+    step: tuple[float, float],
+    rule: tuple[float, float, bool],
+    rows: Rows,
 ) -> None:
     """Add one time step to a dose field and a peak field, in place.
 
     Parameters
     ----------
     dose, peak
-        Shape (nx, ny, nz): CEM43 and °C.
+        Shape (nx, ny, nz): CEM43 and °C; contiguous.
     ends
-        Temperatures before and after the step minus an offset, shape (nx+2, ny+2, nz+2) with
-        one layer of ghost cells that is left alone.
+        The change of temperature in the step, and the temperature after it minus an offset, shape
+        (nx+2, ny+2, nz+2) with one layer of ghost cells that is left alone.
     step
         Its duration, s, and the offset of ``ends``, °C.
     rule
@@ -174,26 +213,9 @@ def accumulate(
     rows
         Shape (nx, ny, 4): of each row along z the first cell (0) and the end (3) that count.
     """
-    before, after = ends
-    duration, offset = step
-    floor, _, remembers = rule
-    base, scale = np.float32(offset), np.float32(duration / 60.0)
-    for i in prange(dose.shape[0]):
-        for j in range(dose.shape[1]):
-            first, last = max(rows[i, j, 0], 0), max(rows[i, j, 3], 0)
-            low, high, change = _span(before, after, (i, j, first, last), base)
-            cool = high < 43.0 and low >= floor and change < 1.0 and not remembers
-            for k in range(first, last if cool else first):
-                start = before[i + 1, j + 1, k + 1] + base
-                dose[i, j, k] += _cool(start, after[i + 1, j + 1, k + 1] + base, scale)
-            for k in range(first, first if cool or high < floor else last):
-                start = before[i + 1, j + 1, k + 1] + base
-                end = after[i + 1, j + 1, k + 1] + base
-                # Below 31 °C no variant counts more than 4^-12 = 6e-8 CEM43 a minute.
-                if max(start, end) > 31.0:
-                    dose[i, j, k] += _piece(start, end, duration, rule, peak[i, j, k])
-            for k in range(first, last):
-                peak[i, j, k] = max(peak[i, j, k], after[i + 1, j + 1, k + 1] + base)
+    nx, ny, nz = dose.shape
+    lines = (flat(ends[0]), flat(ends[1]))
+    _accumulate((flat(dose), flat(peak)), lines, step, rule, flat(rows), (nx, ny, nz))
 
 
 def cem43_history(
@@ -295,5 +317,6 @@ def cem43_step(
     rows = np.zeros((*peak.shape[:2], 4), np.int32)
     rows[..., 3] = peak.shape[2]
     rule = DoseVariant(variant).rule
-    accumulate(dose, peak, (before, after), (float(duration_s), 0.0), rule, rows)
+    ends = (after - before, after)
+    accumulate(dose, peak, ends, (float(duration_s), 0.0), rule, rows)
     return dose

@@ -121,8 +121,10 @@ def build_lattice(grid: Grid, material: Material, around: Surroundings) -> Latti
     capacity = block_mean(material.capacity * tissue, block) / share
     perfusion = block_mean(material.perfusion * tissue, block) / share
     capacity[held] = block_mean(material.capacity, block)[held]
-    inverse = np.where(held, 0.0, 1.0 / capacity).astype(np.float32)
-    sink = np.where(held, 0.0, BLOOD_CAPACITY * perfusion * inverse).astype(np.float32)
+    inverse = np.where(held, 0.0, 1.0 / capacity).astype(np.float32, order="C")
+    sink = np.where(held, 0.0, BLOOD_CAPACITY * perfusion * inverse).astype(
+        np.float32, order="C"
+    )
     conductance = _conductances(grid, material.conductivity, held, around)
     bulk, alike = _bulk(conductance, inverse, sink)
     return Lattice(
@@ -171,12 +173,25 @@ def with_exchange(lattice: Lattice, exchange: float) -> Lattice:
 
 def without_blood(lattice: Lattice, stopped: NDArray[np.bool_]) -> Lattice:
     """Return the same cells with no perfusion where ``stopped``."""
-    sink = np.where(stopped, np.float32(0.0), lattice.sink)
+    return _with_sink(lattice, np.where(stopped, np.float32(0.0), lattice.sink), stopped)
+
+
+def with_blood_of(
+    coarse: Lattice, fine: Lattice, region: tuple[slice, slice, slice], ratio: int
+) -> Lattice:
+    """Return coarse cells with the mean perfusion of the fine cells that lie in them."""
+    sink = coarse.sink.copy()
+    carried = block_mean(fine.sink * fine.capacity, ratio)
+    sink[region] = carried * coarse.inverse_capacity[region]
+    other = ~np.isclose(sink, coarse.sink, rtol=1e-6, atol=0.0)
+    return _with_sink(coarse, sink, other)
+
+
+def _with_sink(lattice: Lattice, sink: Field, other: NDArray[np.bool_]) -> Lattice:
     begin, end = lattice.rows[..., 1:2], lattice.rows[..., 2:3]
-    along = np.arange(stopped.shape[2])
-    alike = (along >= begin) & (along < end) & ~stopped
-    rows = _rows(~lattice.held, alike)
-    return replace(lattice, sink=frozen(sink), rows=frozen(rows))
+    along = np.arange(sink.shape[2])
+    alike = (along >= begin) & (along < end) & ~other
+    return replace(lattice, sink=frozen(sink), rows=frozen(_rows(~lattice.held, alike)))
 
 
 def _wet_faces(
@@ -244,12 +259,12 @@ def _conductances(
     grid: Grid, conductivity: Field, water: NDArray[np.bool_], around: Surroundings
 ) -> tuple[Field, Field, Field]:
     x, y, z = (
-        frozen(
+        np.ascontiguousarray(
             _faces(axis, float(grid.spacing_m[axis]), conductivity, water, around), np.float32
         )
         for axis in range(3)
     )
-    return x, y, z
+    return frozen(x), frozen(y), frozen(z)
 
 
 def _faces(

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from insonate.heat.kernels import blood_loss
+from insonate.heat.kernels import Box, blood_loss, flat, weighted_sum
 from insonate.heat.lattice import Field, Lattice
-
-NOTHING = np.zeros(6, np.int64)
-"""A box without a cell: (low, high) along each axis."""
+from insonate.heat.scheme import NOTHING, Register, Stepper
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class Losses:
 
     def __init__(self, lattice: Lattice, skip: NDArray[np.int64] = NOTHING) -> None:
         self._lattice, self._skip = lattice, skip
+        self._blood: Field = lattice.sink * lattice.capacity
         self._volume = lattice.grid.voxel_volume_m3
         wet = [self._wet_cells(axis) for axis in range(3)]
         cut = [self._cut_cells(axis, end) for axis in range(3) for end in (0, -1)]
@@ -62,29 +61,26 @@ class Losses:
 
     def flows(self, field: Field, water: float) -> NDArray[np.float64]:
         """Return what (blood, water, cut faces) carry off now, W, by a padded rise (K)."""
-        lattice, flat = self._lattice, field.ravel()
-        rows = (lattice.rows, lattice.bulk)
-        blood = blood_loss(rows, self._skip, lattice.sink, lattice.capacity, field)
-        wet = self._wet[1] @ (flat[self._wet[0]] - np.float32(water))
-        return np.array([blood, wet, self._cut[1] @ flat[self._cut[0]]]) * self._volume
+        rows, blood = flat(self._lattice.rows), flat(self._blood)
+        lost = blood_loss(rows, self._skip, blood, flat(field), self._lattice.grid.shape)
+        none = np.array([0.0, float(self._wet[1].sum()) * water, 0.0])
+        return self.change(field, lost) - none * self._volume
+
+    def change(self, field: Field, blood: float) -> NDArray[np.float64]:
+        """Return the same of a change of the rise; ``blood`` is Σ w ρ_b C_b U of it, W/m³."""
+        line = flat(field)
+        wet, cut = (weighted_sum(line, *part) for part in (self._wet, self._cut))
+        return np.array([blood, wet, cut]) * self._volume
+
+    def use(self, lattice: Lattice) -> None:
+        """Go on with another perfusion of the same cells."""
+        self._lattice, self._blood = lattice, lattice.sink * lattice.capacity
 
     def stored_j(self, field: Field) -> float:
         """Return the heat above body temperature, J."""
         lattice = self._lattice
-        rise = field[1:-1, 1:-1, 1:-1]
-        heat = np.where(lattice.held, 0.0, lattice.capacity * rise)
-        low, high = self._skip[::2], self._skip[1::2]
-        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        total = heat.sum(dtype=np.float64) - heat[box].sum(dtype=np.float64)
-        return float(total) * self._volume
-
-    def absorbed_w(self, heat: Field) -> float:
-        """Return the absorbed power of a source, W/W."""
-        live = np.where(self._lattice.held, np.float32(0.0), heat)
-        low, high = self._skip[::2], self._skip[1::2]
-        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        total = live.sum(dtype=np.float64) - live[box].sum(dtype=np.float64)
-        return float(total) * self._volume
+        heat = lattice.capacity * field[1:-1, 1:-1, 1:-1]
+        return _sum_outside(np.where(lattice.held, 0.0, heat), self._skip) * self._volume
 
     def _wet_cells(self, axis: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the tissue cells (padded, flat) at wet faces, and the faces' conductance."""
@@ -101,8 +97,8 @@ class Losses:
         lattice = self._lattice
         g = np.take(lattice.conductance[axis], end, axis=axis)
         live = ~np.take(lattice.held, end, axis=axis) & (g > 0)
-        flat = np.argwhere(live)
-        cells = np.insert(flat, axis, 0 if end == 0 else lattice.grid.shape[axis] - 1, axis=1)
+        found = np.argwhere(live)
+        cells = np.insert(found, axis, 0 if end == 0 else lattice.grid.shape[axis] - 1, axis=1)
         return self._kept(cells, g[live])
 
     def _kept(
@@ -111,11 +107,56 @@ class Losses:
         low, high = self._skip[::2], self._skip[1::2]
         kept = ~((cells >= low) & (cells < high)).all(axis=1)
         padded = tuple(n + 2 for n in self._lattice.grid.shape)
-        flat = np.ravel_multi_index(tuple((cells[kept] + 1).T), padded)
-        return np.asarray(flat, np.int64), conductance[kept].astype(np.float64)
+        places = np.ravel_multi_index(tuple((cells[kept] + 1).T), padded)
+        return np.asarray(places, np.int64), conductance[kept].astype(np.float64)
+
+
+class Book:
+    """What both grids lose, stage by stage."""
+
+    def __init__(self) -> None:
+        self._losses: dict[tuple[int, bytes], Losses] = {}
+        self._lost: dict[int, Register] = {}
+
+    def begin(self, level: int, stepper: Stepper, water: float) -> None:
+        """Take what one grid (0 the coarse one) loses now, under water of a rise (K)."""
+        key = (level, stepper.skip.tobytes())
+        if key not in self._losses:
+            self._losses[key] = Losses(stepper.lattice, stepper.skip)
+        losses = self._losses[key]
+        losses.use(stepper.lattice)
+        self._lost[level] = Register(losses.change)
+        self._lost[level].start = losses.flows(stepper.rise, water)
+
+    def registers(self, level: int) -> tuple[Register, ...]:
+        """Return what follows the stages of one grid."""
+        return (self._lost[level],)
+
+    def enter(self, level: int) -> NDArray[np.floating]:
+        """Return what (blood, water, cut faces) carried off in the last step of a grid, J."""
+        lost = self._lost[level]
+        lost.start = lost.end
+        return lost.total
+
+
+def absorbed_w(lattice: Lattice, heat: Field, skip: Box = NOTHING) -> float:
+    """Return the power that a source gives to the cells outside a box, W/W."""
+    live = np.where(lattice.held, np.float32(0.0), heat)
+    return _sum_outside(live, skip) * lattice.grid.voxel_volume_m3
+
+
+def _sum_outside(values: NDArray[np.floating], skip: Box) -> float:
+    low, high = skip[::2], skip[1::2]
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return float(values.sum(dtype=np.float64) - values[box].sum(dtype=np.float64))
 
 
 def _joined(
     parts: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    """Return each cell once, in the order of memory, with the sum of its faces' conductances."""
+    cells = np.concatenate([p[0] for p in parts])
+    weights = np.concatenate([p[1] for p in parts])
+    each, of = np.unique(cells, return_inverse=True)
+    total = np.bincount(of, weights, minlength=each.size)
+    return np.asarray(each, np.int64), np.asarray(total, np.float64)

@@ -33,6 +33,11 @@ class Contour:
         Enclosed volume, m³.
     extent_m
         Width of the region along right, anterior, superior, shape (3,), m; 0 where empty.
+    diameters_m
+        Diameters of the ellipsoid with the region's second moments, longest first, shape (3,), m;
+        0 where empty.
+    axis
+        Direction of the longest one, upwards, shape (3,), RAS; NaN where empty.
     centre_m
         Centroid, shape (3,), m, CT frame; NaN where empty.
     offset_m
@@ -46,6 +51,8 @@ class Contour:
     unit: str
     volume_m3: float
     extent_m: NDArray[np.float64]
+    diameters_m: NDArray[np.float64]
+    axis: NDArray[np.float64]
     centre_m: NDArray[np.float64]
     offset_m: NDArray[np.float64]
     target_inside: bool
@@ -133,6 +140,7 @@ def _contour(
         *name,
         float(len(index) * cell.prod()),
         frozen((index.max(axis=0) - index.min(axis=0) + 1 / _FINER) * grid.spacing_m),
+        *_ellipsoid(grid.points_of(index), cell),
         frozen(centre),
         frozen(centre - target),
         target_inside=within and bool(region[tuple(at_target)]),
@@ -141,7 +149,23 @@ def _contour(
 
 def _nothing(name: tuple[str, float, str]) -> Contour:
     nowhere = frozen(np.full(3, np.nan))
-    return Contour(*name, 0.0, frozen(np.zeros(3)), nowhere, nowhere, target_inside=False)
+    none = frozen(np.zeros(3))
+    return Contour(*name, 0.0, none, none, nowhere, nowhere, nowhere, target_inside=False)
+
+
+def _ellipsoid(
+    points: NDArray[np.float64], cell_m: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the diameters, longest first, and the long axis of a region of cells.
+
+    A ball of diameter d has the second moment d²/20 along each axis; a cell of width h adds
+    h²/12 to that of its centre.
+    """
+    away = points - points.mean(axis=0)
+    moments = away.T @ away / len(away) + np.diag(cell_m**2) / 12
+    values, axes = np.linalg.eigh(moments)
+    long = axes[:, -1]
+    return frozen(np.sqrt(20 * values[::-1])), frozen(long * (1.0 if long[2] >= 0 else -1.0))
 
 
 def _refined(values: NDArray[np.float32], level: float) -> NDArray[np.bool_]:

@@ -17,7 +17,6 @@ from insonate.core.frames import affine_from
 from insonate.core.units import BODY_TEMPERATURE_DEGC
 from insonate.heat.dose import accumulate
 from insonate.heat.lattice import Field, Lattice
-from insonate.heat.ledger import NOTHING
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
 from insonate.heat.options import ThermalOptions
 from insonate.heat.scheme import Stepper
@@ -141,7 +140,7 @@ def sonicate(
     """
     options = place.options
     rise = place.degc - np.float32(BODY_TEMPERATURE_DEGC)
-    stepper = Stepper(place.lattice, rise, place.heat)
+    stepper = Stepper(place.lattice, rise, place.heat, HOT_RISE_K)
     dose, peak = place.dose.copy(), place.degc.copy()
     ends: list[Field] = []
     for power, time, longest in (
@@ -174,13 +173,10 @@ def _carry(
     stepper.evaluate(power)
     while remaining > 1e-9:
         step = pacer.next(remaining)
-        old = stepper.step(step, power)
-        accumulate(
-            *totals, (old, stepper.rise), (step, BODY_TEMPERATURE_DEGC), rule, lattice.rows
-        )
-        stepper.evaluate(power)
+        ends = (stepper.step(step), stepper.rise)
+        accumulate(*totals, ends, (step, BODY_TEMPERATURE_DEGC), rule, lattice.rows)
         pacer.step = step
-        pacer.learn(*stepper.errors(old, step, HOT_RISE_K, (lattice.rows, NOTHING)))
+        pacer.learn(stepper.judgement)
         remaining -= step
 
 

@@ -128,6 +128,10 @@ class ThermalState:
         Of the last step: water, acoustic power, length of the steps of coarse and fine grid.
     energy
         Where the heat went since time 0.
+    cooling_s
+        For how long power has been off, s.
+    folded
+        Whether the fine cells are read from the coarse ones, which carry all (late in a wait).
 
     Raises
     ------
@@ -146,6 +150,8 @@ class ThermalState:
     power_w: float = 0.0
     step_s: tuple[float, float] = (0.0, 0.0)
     energy: Energy = field(default_factory=Energy)
+    cooling_s: float = 0.0
+    folded: bool = False
 
     def __post_init__(self) -> None:
         for level in ("fine", "coarse"):

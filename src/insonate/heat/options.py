@@ -5,6 +5,7 @@ from math import inf
 
 from insonate.core import SettingsError
 from insonate.core.units import BODY_TEMPERATURE_DEGC
+from insonate.heat.absorption import Absorption
 from insonate.heat.dose import DoseVariant
 
 
@@ -35,13 +36,22 @@ class ThermalOptions:
         How far the temperature of a cell above 40 °C may depart from a straight line within one
         step: dose is integrated along straight lines.
     error_tolerance_k
-        Estimated error that one step may make in any cell.
+        Estimated error that one step may make in any fine cell.
+    coarse_tolerance_k
+        The same for the coarse cells outside: a step's error there fades with what made it, and no
+        limit of skull and scalp is known to a tenth of a kelvin.
+    fold_tolerance_k
+        What the coarse grid may get wrong, K, when it carries the fine one's heat alone late in a
+        wait; with 0 the fine grid always runs.
     dose_variant
         Which rule of CEM43 is accumulated.
     perfusion_stops_cem43
         Dose from which blood no longer flows in a cell, and never again; infinite where it always
         does (the default). Models of ablation let perfusion cease where tissue coagulates (Schutt
         & Haemmerich, Med. Phys. 35:3462, 2008); 240 CEM43 is the classical threshold for that.
+
+    absorption
+        Whether tissue absorbs more once it was hot; round the focus, on the fine grid.
 
     Raises
     ------
@@ -58,12 +68,16 @@ class ThermalOptions:
     cooling_step_s: float = 60.0
     first_step_s: float = 0.2
     step_tolerance_k: float = 0.02
-    error_tolerance_k: float = 0.02
+    error_tolerance_k: float = 0.005
+    coarse_tolerance_k: float = 0.05
+    fold_tolerance_k: float = 0.02
     dose_variant: DoseVariant = DoseVariant.SAPARETO
     perfusion_stops_cem43: float = inf
+    absorption: Absorption = Absorption.CONSTANT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dose_variant", DoseVariant(self.dose_variant))
+        object.__setattr__(self, "absorption", Absorption(self.absorption))
         for name, low, high in (
             ("fine_spacing_m", 1e-4, 2e-3),
             ("fine_half_width_m", 1e-3, 0.1),
@@ -74,6 +88,8 @@ class ThermalOptions:
             ("cooling_step_s", self.first_step_s, 600.0),
             ("step_tolerance_k", 1e-6, 10.0),
             ("error_tolerance_k", 1e-6, 10.0),
+            ("coarse_tolerance_k", 1e-6, 10.0),
+            ("fold_tolerance_k", 0.0, 10.0),
             ("perfusion_stops_cem43", 1.0, inf),
         ):
             value = getattr(self, name)

@@ -11,6 +11,16 @@ w = 4/(s² + s − 2):
 
 and U(t + τ) = Y_s. It is stable for τ λ ≤ (s² + s − 2)/2 with λ the spectral radius, so the work
 for a time span falls as the steps get longer: s grows only as √τ.
+
+Each stage is kept as its change since the beginning, X_j = Y_j − Y_0. L is A U and what does not
+depend on U, so that L(Y_j) = L(Y_0) + A X_j and
+
+    X_0 = 0,  X_1 = b_1 w τ L(Y_0),
+    X_j = μ_j X_{j−1} + ν_j X_{j−2} + μ̃_j τ A X_{j−1} + (μ̃_j + γ̃_j) τ L(Y_0):
+
+four numbers a cell are read and one is written, instead of five and one with coefficients; the
+heat and the temperature of the water are not needed; and rounding is relative to the change. X_1
+is not stored: the second stage begins from L(Y_0) itself. At the end L(Y_s) = L(Y_0) + A X_s.
 """
 
 from collections.abc import Callable
@@ -18,19 +28,39 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import ceil, sqrt
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from insonate.core import SettingsError
-from insonate.heat.kernels import Rows, apply_stage, first_stage, step_errors
+from insonate.heat.kernels import (
+    Box,
+    Coefficients,
+    Rows,
+    apply_stage,
+    find_rates,
+    finish_step,
+    flat,
+)
 from insonate.heat.lattice import Field, Lattice
 
-Feed = Callable[[Field, float, float], None]
-"""Adds to a padded field what enters through the outer faces at a part (0-1) of the step, K/s,
-times a weight (s)."""
+Region = tuple[slice, slice, slice]
 
-Box = tuple[slice, slice, slice]
+NOTHING = np.zeros(6, np.int64)
+"""A box without a cell: (low, high) along each axis."""
+
+
+class Feed(Protocol):
+    """Heat that enters through the outer faces, linear in time over a step."""
+
+    def start(self, rate: Field) -> None:
+        """Add to a padded field what enters at the beginning of the step, K/s."""
+        ...
+
+    def rise(self, field: Field, weight: float) -> None:
+        """Add what enters more at the end of the step than at its beginning, times a weight."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,12 +88,17 @@ def require_stable(step_s: float, lattice: Lattice) -> None:
         When it would need more than ``MOST_STAGES`` stages.
     """
     if stage_count(step_s * lattice.spectral_radius) > MOST_STAGES:
-        longest = (MOST_STAGES**2 + MOST_STAGES - 2) / 2 / lattice.spectral_radius
+        longest = longest_step(lattice)
         raise SettingsError(
             f"A time step of {step_s:g} s is beyond what is stable on cells of "
             f"{1e3 * float(lattice.grid.spacing_m.min()):g} mm: allowed are {longest:.0f} s. Choose a "
             "shorter cooling_step_s or larger cells."
         )
+
+
+def longest_step(lattice: Lattice) -> float:
+    """Return the longest step that ``MOST_STAGES`` stages take, s."""
+    return (MOST_STAGES**2 + MOST_STAGES - 2) / 2 / lattice.spectral_radius
 
 
 def stage_count(step: float) -> int:
@@ -89,8 +124,8 @@ def stages(count: int) -> tuple[Stage, ...]:
     return tuple(made)
 
 
-Flow = Callable[[Field], NDArray[np.floating]]
-"""A linear function of a padded field: what flows somewhere, by the temperatures."""
+Flow = Callable[[Field, float], NDArray[np.floating]]
+"""A linear function of a padded field, and of what the blood takes from it (W/m³)."""
 
 
 class Register:
@@ -102,34 +137,33 @@ class Register:
     Parameters
     ----------
     flow
-        What is integrated.
+        What is integrated: its part that depends on the field.
     """
 
     def __init__(self, flow: Flow) -> None:
-        self._flow = flow
+        self.flow = flow
         nothing: NDArray[np.floating] = np.empty(0, np.float32)
         self.start = self.end = self.total = self._last = nothing
 
-    def begin(self, field: Field, weight: float) -> None:
-        """Take the first stage; ``weight`` is b_1 w τ."""
-        self.start = self._flow(field)
+    def begin(self, weight: float) -> None:
+        """Take the first stage from what flows at the ``start``; ``weight`` is b_1 w τ."""
         self._last = np.zeros_like(self.start)
         self.total = self.start * self.start.dtype.type(weight)
 
-    def add(self, field: Field, stage: Stage, duration: float) -> None:
-        """Take the next stage, from Y_{j−1}."""
+    def add(self, change: Field, blood: float, scale: float, numbers: "Numbers") -> None:
+        """Take the next stage, from ``scale`` times a change X_{j−1} and what blood takes of it."""
         kind = self.start.dtype.type
-        new = kind(stage.previous) * self.total + kind(stage.before) * self._last
-        new += kind(stage.rate * duration) * self._flow(field)
-        new += kind(stage.start_rate * duration) * self.start
+        new = kind(numbers.previous) * self.total + kind(numbers.before) * self._last
+        new += kind(numbers.rate * scale) * self.flow(change, blood)
+        new += kind(numbers.start) * self.start
         self._last, self.total = self.total, new
 
-    def finish(self, field: Field) -> None:
-        """Take what flows at the end of the step."""
-        self.end = self._flow(field)
+    def finish(self, change: Field, blood: float) -> None:
+        """Take what flows at the end of the step, after the change X_s."""
+        self.end = self.start + self.flow(change, blood)
 
 
-def flow_into(lattice: Lattice, box: Box) -> Flow:
+def flow_into(lattice: Lattice, box: Region) -> Flow:
     """Return the flow through the six sides of a box of cells, W/m³ of a cell, flat.
 
     Parameters
@@ -141,14 +175,16 @@ def flow_into(lattice: Lattice, box: Box) -> Flow:
     """
     sides = [_side(lattice, box, axis, at_end=at_end) for axis in range(3) for at_end in (0, 1)]
 
-    def flow(field: Field) -> NDArray[np.floating]:
+    def flow(field: Field, _: float = 0.0) -> NDArray[np.floating]:
         parts = [(g * (field[out] - field[inside])).ravel() for g, inside, out in sides]
         return np.concatenate(parts)
 
     return flow
 
 
-def _side(lattice: Lattice, box: Box, axis: int, *, at_end: int) -> tuple[Field, Box, Box]:
+def _side(
+    lattice: Lattice, box: Region, axis: int, *, at_end: int
+) -> tuple[Field, Region, Region]:
     """Return conductance, inner and outer cells (padded) of one side of a box."""
     face, inside, outside = list(box), [], []
     index = box[axis].stop if at_end else box[axis].start
@@ -163,8 +199,51 @@ def _side(lattice: Lattice, box: Box, axis: int, *, at_end: int) -> tuple[Field,
     return g, (inside[0], inside[1], inside[2]), (outside[0], outside[1], outside[2])
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Weights of a stage in terms of changes, times the step."""
+
+    previous: float
+    before: float
+    rate: float
+    start: float
+    time: float
+    """The part of the step that X_{j−1} stands for."""
+
+
+def numbers_of(weights: tuple[Stage, ...], duration: float) -> tuple[Numbers, ...]:
+    """Return the weights of the stages 2 to s."""
+    pairs = pairwise(weights)
+    return tuple(
+        Numbers(
+            s.previous,
+            s.before,
+            s.rate * duration,
+            (s.rate + s.start_rate) * duration,
+            done.time,
+        )
+        for done, s in pairs
+    )
+
+
+SweepWeights = tuple[np.float32, np.float32, np.float32, np.float32]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How wrong a step was at worst, K, and how bent the course of a hot cell, K."""
+
+    error: float
+    bend: float
+
+
+CARRIED_STEPS = 8
+"""After so many steps the rate is evaluated anew: carried on, it keeps the rounding errors of the
+largest rate that it ever had."""
+
+
 class Stepper:
-    """One lattice in time: the scratch arrays of RKL2, and the present temperature.
+    """One lattice in time: the present temperature, its rate, and two arrays to step with.
 
     Parameters
     ----------
@@ -174,77 +253,133 @@ class Stepper:
         Shape ``grid.shape``, K over arterial blood at the start.
     heat
         Shape ``grid.shape``, W/m³ for each watt of power; read-only.
+    hot
+        Rise from which the bend of the course is judged, K.
     """
 
-    def __init__(self, lattice: Lattice, rise: Field, heat: Field) -> None:
-        self.lattice = lattice
+    def __init__(self, lattice: Lattice, rise: Field, heat: Field, hot: float = 0.0) -> None:
         self.rise: Field = np.pad(rise.astype(np.float32), 1)
         self.rate: Field = np.zeros_like(self.rise)
-        self.heat = heat
-        self.old_rate: Field = np.zeros_like(self.rise)
-        self._spare = [self.rise.copy() for _ in range(3)]
+        self.heat = np.ascontiguousarray(heat)
+        self.skip: Box = NOTHING
+        self.judgement = Judgement(0.0, 0.0)
+        self._hot = np.float32(hot)
+        self._power_w, self._carried = 0.0, 0
+        self._added: tuple[tuple[NDArray[np.intp], ...], Field] | None = None
+        self._spare = (np.zeros_like(self.rise), np.zeros_like(self.rise))
+        self.use(lattice)
+        self.judged: tuple[Rows, Box] = (lattice.rows, NOTHING)
 
-    def evaluate(self, power_w: float, feed: Feed | None = None) -> None:
-        """Compute L(U) now, and keep that of the last call."""
-        self.rate, self.old_rate = self.old_rate, self.rate
-        self._sweep(self.rate, (self.rise, self.rise), Stage(0, 0, 0, 1, 0, 0), 1.0, power_w)
+    def use(self, lattice: Lattice) -> None:
+        """Go on with other coefficients of the same cells; the rate must be evaluated anew."""
+        self.lattice = lattice
+        x, y, z = lattice.conductance
+        cells = (flat(lattice.inverse_capacity), flat(lattice.sink * lattice.capacity))
+        self._coefficients: Coefficients = (
+            (flat(x), flat(y), flat(z)),
+            cells,
+            (flat(lattice.rows), lattice.bulk),
+        )
+
+    def evaluate(
+        self, power_w: float, feed: Feed | None = None, box: Box | None = None
+    ) -> None:
+        """Compute L(U) now, everywhere or in a box of cells."""
+        ends = [end for n in self.heat.shape for end in (0, n)]
+        within = np.array(ends, np.int64) if box is None else box
+        self._power_w = power_w
+        if box is None:
+            self._added, self._carried = None, 0
+        find_rates(
+            flat(self.rate),
+            (flat(self.rise), flat(self.heat)),
+            self._coefficients,
+            self.lattice.grid.shape,
+            power_w,
+            within,
+        )
         if feed is not None:
-            feed(self.rate, 1.0, 0.0)
+            feed.start(self.rate)
+
+    def add_heat(self, cells: NDArray[np.int64], heat: Field) -> None:
+        """Let cells (flat indices) be given heat besides the source's, W/m³, from now on.
+
+        It takes the place of what was added before, and is gone after the next ``evaluate``.
+        """
+        x, y, z = np.unravel_index(cells, self.heat.shape)
+        at = (x + 1, y + 1, z + 1)
+        if self._added is not None:
+            before, rate = self._added
+            self.rate[before] -= rate
+        rate = heat * self.lattice.inverse_capacity.ravel()[cells]
+        self.rate[at] += rate
+        self._added = (at, rate)
 
     def hold(self, rise: float) -> None:
         """Give the cells of water a temperature, K over arterial blood."""
-        for field in (self.rise, *self._spare):
-            field[1:-1, 1:-1, 1:-1][self.lattice.held] = np.float32(rise)
-
-    def errors(
-        self, before: Field, step: float, hot: float, cells: tuple[Rows, NDArray[np.int64]]
-    ) -> tuple[float, float]:
-        """Return what ``kernels.step_errors`` says of the last step, after ``evaluate``."""
-        ends, rates = (before, self.rise), (self.old_rate, self.rate)
-        return step_errors(*cells, ends, rates, step, hot)
+        self.rise[1:-1, 1:-1, 1:-1][self.lattice.held] = np.float32(rise)
 
     def step(
-        self,
-        duration: float,
-        power_w: float,
-        feed: Feed | None = None,
-        registers: tuple[Register, ...] = (),
+        self, duration: float, feed: Feed | None = None, registers: tuple[Register, ...] = ()
     ) -> Field:
-        """Advance by one step after ``evaluate``; return the padded field of its beginning."""
-        start, (now, last, out) = self.rise, self._spare
-        weights = stages(stage_count(duration * self.lattice.spectral_radius))
-        first_stage(self.lattice.rows, start, self.rate, weights[0].start_rate * duration, now)
-        for register in registers:
-            register.begin(start, weights[0].start_rate * duration)
-        last = start
-        for done, stage in pairwise(weights):
-            for register in registers:
-                register.add(now, stage, duration)
-            self._sweep(out, (now, last), stage, duration, power_w)
-            if feed is not None:
-                feed(out, stage.rate * duration, done.time)
-            now, last, out = out, now, (self._spare[1] if last is start else last)
-        self.rise = now
-        self._spare = [a for a in (*self._spare, start) if a is not now]
-        for register in registers:
-            register.finish(now)
-        return start
+        """Advance by one step after ``evaluate``; return the padded change.
 
-    def _sweep(
-        self,
-        out: Field,
-        recent: tuple[Field, Field],
-        stage: Stage,
-        duration: float,
-        power_w: float,
-    ) -> None:
-        numbers = (stage.previous, stage.before, stage.start, stage.rate * duration, stage.start_rate * duration, power_w)  # fmt: skip
-        lattice = self.lattice
-        apply_stage(
-            out,
-            (*recent, self.rise, self.rate),
-            lattice.conductance,
-            (lattice.inverse_capacity, lattice.sink, self.heat),
-            (lattice.rows, lattice.bulk),
-            np.array(numbers, dtype=np.float32),
+        The rate is that of the end of the step afterwards, so the next one can follow.
+        """
+        weights = stages(stage_count(duration * self.lattice.spectral_radius))
+        first = weights[0].start_rate * duration
+        for register in registers:
+            register.begin(first)
+        now, out, scale = self.rate, self._spare[0], first
+        for index, numbers in enumerate(numbers_of(weights, duration)):
+            blood = self._sweep(out, now, _sweep_weights(index, numbers, first))
+            for register in registers:
+                register.add(now, blood, scale, numbers)
+            if feed is not None:
+                feed.rise(out, numbers.rate * numbers.time)
+            now, scale = out, 1.0
+            out = self._spare[1] if out is self._spare[0] else self._spare[0]
+        blood = self._finish(now, duration)
+        self._carried += 1
+        if self._carried == CARRIED_STEPS:
+            self.evaluate(self._power_w, feed)
+        for register in registers:
+            register.finish(now, blood)
+        if feed is not None:
+            feed.rise(self.rate, 1.0)
+        return now
+
+    def _sweep(self, out: Field, now: Field, weights: SweepWeights) -> float:
+        return apply_stage(
+            flat(out),
+            (flat(now), flat(self.rate)),
+            self._coefficients,
+            self.lattice.grid.shape,
+            weights,
+            self.skip,
         )
+
+    def _finish(self, change: Field, duration: float) -> float:
+        error, bend, blood = finish_step(
+            (flat(self.rise), flat(change), flat(self.rate)),
+            self._coefficients,
+            self.lattice.grid.shape,
+            (flat(self.judged[0]), self.judged[1]),
+            (np.float32(duration), self._hot),
+            self.skip,
+        )
+        self.judgement = Judgement(error, bend)
+        return blood
+
+
+def _sweep_weights(index: int, numbers: Numbers, first: float) -> SweepWeights:
+    """Return the weights of X_{j−1}, A X_{j−1}, X_{j−2}, L(Y_0); the stages are counted from j = 2.
+
+    X_1 is ``first`` times L(Y_0), and not stored.
+    """
+    own, rate, before, start = numbers.previous, numbers.rate, numbers.before, numbers.start
+    if index == 0:
+        own, rate, before, start = own * first + start, rate * first, 0.0, 0.0
+    elif index == 1:
+        before, start = 0.0, start + before * first
+    return np.float32(own), np.float32(rate), np.float32(before), np.float32(start)

@@ -14,7 +14,7 @@ TOLD = 20
 """So many faults are told in words; the rest are counted."""
 
 _DISCLAIMED = "#"
-"""A row that begins so is a remark, such as the disclaimer of an export."""
+"""A row of one cell that begins so is a remark, such as the disclaimer of an export."""
 
 Exists = Callable[[str, tuple[Value, ...]], bool]
 
@@ -167,9 +167,11 @@ def _raw_rows(table: Table, file: Path) -> Iterator[tuple[int, dict[str, str | N
 def _cells(
     reader: Iterable[list[str]], head: list[str]
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield number and cells of each row that is no remark; one of another length has no patient."""
+    """Yield number and cells of each row that is no remark and not blank; one of another length has no
+    patient, and is refused for that.
+    """  # noqa: D205
     for number, cells in enumerate(reader, start=2):
-        if cells and cells[0].startswith(_DISCLAIMED):
+        if not cells or (len(cells) == 1 and cells[0].startswith(_DISCLAIMED)):
             continue
         if len(cells) != len(head):
             yield number, {"patient": f"{len(cells)} cells instead of {len(head)}"}

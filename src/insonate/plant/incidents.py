@@ -3,15 +3,17 @@
 Each incident says when it happens: after so many seconds of power in a sonication counted from 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
 
-from insonate.events.documents import Point, TemperatureFrame
+from insonate.events.documents import Point
 from insonate.events.presence import Finding, Sedation
 from insonate.events.states import State, Verb
+from insonate.thermometry.port import Scan
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """No field that is not known, no number that is none."""
@@ -136,7 +138,7 @@ class Room:
     left_in
         Number of the sonication in which the operator let go of the handle; 0: none.
     shown, waiting
-        The last frame that arrived, and one that is late.
+        The last image that arrived, and one that is late.
     """
 
     flows: bool = True
@@ -145,8 +147,8 @@ class Room:
     reference_m: Point = (0.0, 0.0, 0.0)
     failing: tuple[str, ...] = ()
     left_in: int = 0
-    shown: TemperatureFrame | None = None
-    waiting: TemperatureFrame | None = None
+    shown: Scan | None = None
+    waiting: Scan | None = None
 
     @property
     def displacement_m(self) -> float:
@@ -171,14 +173,10 @@ def befall(room: Room, incident: Incident) -> Room:
             return replace(room, left_in=incident.sonication)
 
 
-CORRUPT = {"usable_share": 0.1, "sigma_k": 9.0}
-"""What thermometry says of itself where an image is an artefact."""
-
-
-def arrive(room: Room, frame: TemperatureFrame) -> tuple[Room, TemperatureFrame | None]:
-    """Return what of a finished frame reaches the controller, and the room after it."""
+def arrive(room: Room, image: Scan, spoil: Callable[[Scan], Scan]) -> tuple[Room, Scan | None]:
+    """Return what of a finished image arrives, and the room after it; ``spoil`` makes it corrupt."""
     how, rest = (room.failing[0], room.failing[1:]) if room.failing else ("", ())
-    arrived: TemperatureFrame | None = frame
+    arrived: Scan | None = image
     match how:
         case "lost":
             arrived = None
@@ -187,6 +185,7 @@ def arrive(room: Room, frame: TemperatureFrame) -> tuple[Room, TemperatureFrame 
         case "late":
             arrived = room.waiting
         case "corrupt":
-            arrived = frame.model_copy(update=CORRUPT)
-    waiting = frame if how == "late" else None
-    return replace(room, failing=rest, shown=arrived or room.shown, waiting=waiting), arrived
+            arrived = spoil(image)
+    waiting = image if how == "late" else None
+    shown = room.shown if arrived is None else arrived
+    return replace(room, failing=rest, shown=shown, waiting=waiting), arrived

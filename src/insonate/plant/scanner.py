@@ -1,32 +1,38 @@
-"""The virtual scanner in time: references, then a frame every few seconds, in changing planes."""
+"""The virtual scanner in time: references, then an image every few seconds, in changing planes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from insonate.core import SettingsError, Volume
-from insonate.events.documents import TemperatureFrame
 from insonate.head import HeadModel
 from insonate.heat.dose import DoseVariant
 from insonate.heat.model import ThermalModel, ThermalState
 from insonate.heat.readout import temperature_at
-from insonate.thermometry import Protocol, SliceGeometry, acquire, measure_focus
+from insonate.thermometry import Protocol, SliceGeometry, acquire
 from insonate.thermometry.anatomy import SliceAnatomy, regions_of, slice_anatomy
-from insonate.thermometry.frame import FrameContext, Measured, to_frame
 from insonate.thermometry.geometry import Orientation
+from insonate.thermometry.order import Stamp
+from insonate.thermometry.port import Scan
 from insonate.thermometry.reconstruct import Reconstruction
 from insonate.thermometry.regions import Regions
 from insonate.thermometry.scanner import HeadMotion
-from insonate.thermometry.series import Reading, Series, SeriesOptions, follow
+from insonate.thermometry.series import Series, SeriesOptions
 from insonate.thermometry.spot import off_resonance_map
 
 REFERENCES = 4  # images averaged before each sonication; σ falls by √(1 + 1/4) against one
 SUBSAMPLES = 2  # sub-voxel cells along each axis: partial volume of a spot of two voxels
 THROUGH = 3  # points through the slice
 FIELD_MAP_ECHO_S = 2e-3  # between the two echoes of the field map
+SPOILT_NOISE = (
+    0.5  # of an artefact, in units of the brain's magnitude: most of the phase is lost
+)
+SPLINE_CELLS = (
+    8  # beyond the slice that a spline is made from: what lies farther off counts 1e-4
+)
 EDGE_M = 0.07  # from the middle of a head to its edge
 CYCLE = (Orientation.AXIAL, Orientation.CORONAL, Orientation.SAGITTAL)
 
@@ -48,14 +54,36 @@ class _Slice:
 
 
 @dataclass(frozen=True, eq=False)
-class _Series:
-    """One sonication's images: where, from what, and how far the dose has come."""
+class Scanned:
+    """One sonication's images: which, where they lie, and what displaces spins in them.
+
+    Parameters
+    ----------
+    sonication
+        Its number; that of the measurement, too.
+    series
+        As its first image finds it: protocol, masks, baseline.
+    geometry
+        The slice.
+    off_resonance_hz
+        Shape (nx, ny): its field map, Hz.
+    """
+
+    sonication: int
+    series: Series
+    geometry: SliceGeometry
+    off_resonance_hz: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """What the scanner itself remembers of its running series."""
 
     slice: _Slice
-    followed: Series
+    scanned: Scanned
     reference_k: Floats
-    off_resonance_hz: NDArray[np.float32]
-    sonication: int
+    images: int
+    """How many were taken: the next one's number."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +134,10 @@ class ScannerSettings:
 
 
 class VirtualScanner:
-    """Makes what an MR scanner would show of a warming head.
+    """Makes the images that an MR scanner would take of a warming head.
+
+    It measures nothing: what its images show is found out by whoever they are given to, as with
+    any other scanner.
 
     Parameters
     ----------
@@ -132,13 +163,13 @@ class VirtualScanner:
         rng: np.random.Generator,
     ) -> None:
         self._settings = settings
-        self._head, self._mr, self._target = head, mr, target_m
+        self._head, self._mr, self.target_m = head, mr, target_m
         self.protocol = protocol
         self._rng = rng
         self._slices: dict[Orientation, _Slice] = {}
-        self._series: _Series | None = None
-        self._sum: Floats | None = None
-        self._weight = 0.0
+        self._running: _Running | None = None
+        self._model: ThermalModel | None = None
+        self._watched: list[tuple[ThermalState, float]] = []
         self._tuned_s = 0.0
         self._walked_s, self._place = 0.0, np.zeros(3)
 
@@ -148,94 +179,89 @@ class VirtualScanner:
         model: ThermalModel,
         state: ThermalState,
         baseline_degc: float,
-    ) -> None:
-        """Take the references of a sonication, in the plane that is its turn."""
+        receive: Callable[[Scan], None],
+    ) -> Scanned:
+        """Take the field map and the references of a sonication, in the plane that is its turn.
+
+        The series can be asked for (``series``) before the first reference is received.
+        """
         self._tuned_s = state.time_s
         # The plan's masks are laid on the head where the localiser of this series finds it.
         first_s = state.time_s - REFERENCES * self.protocol.frame_time_s
         self._walked_s, self._place = first_s, np.zeros(3)
         part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)], model)
         at_rest = self._temperature(part, model, state)
-        zero = np.zeros_like(at_rest)
+        zero, frame_s = np.zeros_like(at_rest), part.protocol.frame_time_s
+        # The references span a breath, and end when power goes on.
+        ends = [state.time_s - (REFERENCES - 1 - n) * frame_s for n in range(REFERENCES)]
+        images = [self._image(part, zero, end) for end in ends]
         options = SeriesOptions(
             REFERENCES, baseline_degc, DoseVariant.SAPARETO, self._settings.how
         )
-        followed = Series(part.protocol, options, part.regions)
-        frame_s = part.protocol.frame_time_s
-        for n in range(REFERENCES):
-            # The references span a breath, and end when power goes on.
-            end = state.time_s - (REFERENCES - 1 - n) * frame_s
-            followed, _ = follow(followed, self._image(part, zero, end), (end - frame_s, end))
+        series = Series(part.protocol, options, part.regions)
         field = self._field_map(part, zero, state.time_s)
-        self._series = _Series(part, followed, at_rest, field, sonication)
-        self._clear()
+        scanned = Scanned(sonication, series, part.geometry, field)
+        self._running = _Running(part, scanned, at_rest, REFERENCES)
+        self._watched = []
+        for n, (image, end) in enumerate(zip(images, ends, strict=True)):
+            receive(Scan(Stamp(sonication, n, 0), image, (end - frame_s, end)))
+        return scanned
+
+    def series(self, stamp: Stamp) -> Series:
+        """Return the series that an image belongs to, as its first reference finds it.
+
+        Raises
+        ------
+        SettingsError
+            When no such series runs.
+        """
+        running = self._running
+        if running is None or stamp.measurement != running.scanned.sonication:
+            raise SettingsError(f"No series of measurement {stamp.measurement} is running.")
+        return running.scanned.series
 
     def watch(self, model: ThermalModel, state: ThermalState, weight_s: float) -> None:
         """Let the running frame see the head as it is now, for ``weight_s`` of its time."""
-        if self._series is None or weight_s <= 0:
+        if self._running is None or weight_s <= 0:
             return
-        change = self._temperature(self._series.slice, model, state) - self._series.reference_k
-        self._sum = change * weight_s if self._sum is None else self._sum + change * weight_s
-        self._weight += weight_s
+        self._model = model
+        if self._watched and self._watched[-1][0] is state:
+            weight_s += self._watched.pop()[1]
+        self._watched.append((state, weight_s))
 
-    def frame(
-        self, start_s: float, end_s: float
-    ) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
-        """Finish the running frame; None without a series, or where nothing near the target is usable."""
-        series = self._series
-        if series is None or self._sum is None:
+    def image(self, start_s: float, end_s: float) -> Scan | None:
+        """Finish the running image; None without a series, or where it is lost in the scanner."""
+        running = self._running
+        if running is None or self._model is None or not self._watched:
             return None
-        part = series.slice
-        image = self._image(part, self._sum / np.float32(self._weight), end_s)
-        self._clear()
+        mean = mean_state(self._watched)
+        change = self._temperature(running.slice, self._model, mean) - running.reference_k
+        image = self._image(running.slice, change, end_s)
+        self._watched = []
+        stamp = Stamp(running.scanned.sonication, running.images, 0)
+        self._running = replace(running, images=running.images + 1)
         lost = self._settings.missing + self._settings.late
         if lost > 0 and self._rng.uniform() < lost:
             return None
-        followed, reading = follow(series.followed, image, (start_s, end_s))
-        self._series = replace(series, followed=followed)
-        return None if reading is None else self._document(self._series, reading)
+        return Scan(stamp, image, (start_s, end_s))
 
-    def _document(
-        self, series: _Series, reading: Reading
-    ) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
-        """Read the focus of a map; None where nothing near the target is usable."""
-        part = series.slice
-        focus = measure_focus(
-            reading.thermogram,
-            part.geometry,
-            part.protocol,
-            self._target,
-            off_resonance_hz=series.off_resonance_hz,
-        )
-        context = FrameContext(
-            series.sonication,
-            reading.frame,
-            reading.start_s,
-            reading.end_s,
-            series.followed.options.baseline_degc,
-            self._target,
-        )
-        seen = [focus.peak_k, focus.mean_k, focus.sigma_k, focus.off_target_k]
-        if not np.isfinite(seen).all():
-            return None
-        measured = Measured(reading.thermogram, focus, reading.dose)
-        document, arrays = to_frame(measured, part.geometry, part.protocol, context)
-        moved = {"readout_displacement_m": focus.displacement_m}
-        return document.model_copy(update=moved), arrays
+    def spoilt(self, scan: Scan) -> Scan:
+        """Return an image as an artefact: so noisy that it says little."""
+        noise = self._rng.standard_normal((2, *scan.image.shape)) * SPOILT_NOISE
+        image = (scan.image + noise[0] + 1j * noise[1]).astype(np.complex64)
+        return replace(scan, image=image)
 
+    @property
     def geometry(self) -> SliceGeometry | None:
-        """Return where the running series lies, or None."""
-        return None if self._series is None else self._series.slice.geometry
-
-    def _clear(self) -> None:
-        self._sum, self._weight = None, 0.0
+        """Where the running series lies, or None."""
+        return None if self._running is None else self._running.slice.geometry
 
     def _slice(self, orientation: Orientation, model: ThermalModel) -> _Slice:
         if orientation not in self._slices:
-            geometry = SliceGeometry.through(self._target, orientation, self.protocol)
+            geometry = SliceGeometry.through(self.target_m, orientation, self.protocol)
             anatomy = slice_anatomy(self._head, geometry, mr=self._mr, subsamples=SUBSAMPLES)
-            regions = regions_of(anatomy, self._target)
-            points = geometry.points(subsamples=SUBSAMPLES, through=THROUGH)
+            regions = regions_of(anatomy, self.target_m)
+            points = geometry.points(subsamples=SUBSAMPLES, through=THROUGH, exact=True)
             window = _window(geometry, model)
             self._slices[orientation] = _Slice(
                 geometry,
@@ -291,13 +317,47 @@ class VirtualScanner:
     def _temperature(self, part: _Slice, model: ThermalModel, state: ThermalState) -> Floats:
         """Return the temperature (°C) at the slice's cells, shape (n nx, n ny, through).
 
-        The fine grid is sampled in sub-voxel cells; the rest of the slice once per voxel.
+        The fine grid is sampled in sub-voxel cells, by cubic splines as the truth is; the rest of
+        the slice once per voxel.
         """
         coarse = temperature_at(model, state, part.centres_m)
         cells = coarse.repeat(SUBSAMPLES, axis=0).repeat(SUBSAMPLES, axis=1)
         everywhere = np.repeat(cells[:, :, None], THROUGH, axis=2).astype(np.float32)
-        everywhere[part.window] = temperature_at(model, state, part.cells_m)
+        everywhere[part.window] = _splined(model, state.fine_degc, part.cells_m)
         return everywhere
+
+
+def _splined(
+    model: ThermalModel, fine_degc: Floats, points_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interpolate the fine grid at points within it by cubic splines, °C.
+
+    Straight lines between cells of 1 mm take a tenth off a spot of 2.5 mm, between cells of 0.5 mm
+    a twentieth.
+    """
+    index = model.fine_grid.indices_of(points_m).reshape(-1, 3).T
+    low = np.maximum(np.floor(index.min(axis=1)).astype(int) - SPLINE_CELLS, 0)
+    high = np.ceil(index.max(axis=1)).astype(int) + SPLINE_CELLS + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    values = fine_degc[box].astype(np.float64)
+    flat = map_coordinates(values, index - low[:, None], order=3, mode="nearest")
+    splined: NDArray[np.float64] = flat.reshape(points_m.shape[:-1])
+    return splined
+
+
+def mean_state(watched: Sequence[tuple[ThermalState, float]]) -> ThermalState:
+    """Return the first of some states with the temperatures that all have on average over time.
+
+    What a slice shows is linear in them, so that the mean is taken before the slice is read.
+    """
+    if len(watched) == 1:
+        return watched[0][0]
+    total = sum(weight for _, weight in watched)
+    fine, coarse = (
+        sum(getattr(state, name) * np.float32(weight / total) for state, weight in watched)
+        for name in ("fine_degc", "coarse_degc")
+    )
+    return replace(watched[0][0], fine_degc=fine, coarse_degc=coarse)
 
 
 def _window(geometry: SliceGeometry, model: ThermalModel) -> tuple[slice, slice]:

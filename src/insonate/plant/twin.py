@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from insonate.core import Tissue
+from insonate.core import Grid, Tissue
+from insonate.core.frames import affine_from
 from insonate.events.documents import Point
-from insonate.heat.advance import advance
+from insonate.heat.advance import Course
+from insonate.heat.lattice import Field
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
 from insonate.heat.prediction import UnitResponse
 from insonate.heat.readout import hottest_near
@@ -20,6 +25,7 @@ from insonate.heat.water import (
 from insonate.planner.heating import Heating
 
 FOCUS_RADIUS_M = 5e-3  # the focal spot and its neighbourhood, as wide as thermometry looks
+MARGIN_CELLS = 6  # of the fine grid round that: what the spline of a hottest point is made from
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,32 @@ class Warmth:
     scalp_degc: float
     skull_dose: float
     scalp_dose: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """The part of a model's fine grid in which its focus is looked for."""
+
+    fine_grid: Grid
+    focus_m: NDArray[np.float64]
+    box: tuple[slice, slice, slice]
+
+    @classmethod
+    def of(cls, model: ThermalModel) -> "_Near":
+        grid = model.fine_grid
+        reach = np.ceil(FOCUS_RADIUS_M / grid.spacing_m).astype(int) + MARGIN_CELLS
+        centre = np.rint(grid.indices_of(model.focus_m)).astype(int)
+        low = np.maximum(centre - reach, 0)
+        high = np.minimum(centre + reach + 1, grid.shape)
+        x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        nx, ny, nz = (int(b - a) for a, b in zip(low, high, strict=True))
+        affine = affine_from(grid.affine[:3, :3], grid.points_of(low))
+        return cls(Grid((nx, ny, nz), affine, grid.frame), model.focus_m, (x, y, z))
+
+    def hottest(self, fine_degc: Field) -> float:
+        """Return the highest value near the focus, between the cells."""
+        # Nothing of a model is looked at but its fine grid and focus.
+        return hottest_near(cast("ThermalModel", self), fine_degc[self.box], FOCUS_RADIUS_M)[0]
 
 
 class Twin:
@@ -55,7 +87,9 @@ class Twin:
         self.model = model
         self.state = state
         self._heating_at = heating_at
-        self._rest = state
+        self._rest, self._near = state, _Near.of(model)
+        self._course: Course | None = None
+        self._warmth: tuple[ThermalState, Warmth] | None = None
         self.heating = heating_at((0.0, 0.0, 0.0))
         self.water_degc: float | None = None
         self._flow, self._flowing = REFERENCE_FLOW_L_PER_MIN, model
@@ -100,16 +134,14 @@ class Twin:
         if flow_l_per_min is not None:
             model = self._at_flow(flow_l_per_min)
             water = water_degc if self.water_degc is None else self.water_degc
+        if duration_s == 0:
+            return
         before = self.state.energy.water_j
-        self.state = advance(
-            model,
-            self.state,
-            self.source,
-            power_w=power_w,
-            duration_s=duration_s,
-            water_degc=water,
-        )
-        if flow_l_per_min is not None and duration_s > 0:
+        if self._course is None or self._course.model is not model:
+            self._course = Course(model, self.state)
+        self._course.run(self.source, power_w=power_w, duration_s=duration_s, water_degc=water)
+        self.state = self._course.state()
+        if flow_l_per_min is not None:
             heat = (self.state.energy.water_j - before) / duration_s
             self.water_degc = water_after(
                 WaterCircuit(), water, water_degc, flow_l_per_min, heat, duration_s
@@ -127,17 +159,20 @@ class Twin:
 
     def focus_degc(self, state: ThermalState) -> float:
         """Return the highest temperature near the focus in one of the model's states, °C."""
-        return hottest_near(self.model, state.fine_degc, FOCUS_RADIUS_M)[0]
+        return self._near.hottest(state.fine_degc)
 
     def warmth(self) -> Warmth:
-        """Return the hottest of each tissue now."""
-        return Warmth(
-            self.focus_degc(self.state),
-            _highest(self, Tissue.SKULL, "degc"),
-            _highest(self, Tissue.SCALP, "degc"),
-            _highest(self, Tissue.SKULL, "dose"),
-            _highest(self, Tissue.SCALP, "dose"),
-        )
+        """Return the hottest of each tissue now; looked for once in each state."""
+        if self._warmth is None or self._warmth[0] is not self.state:
+            found = Warmth(
+                self.focus_degc(self.state),
+                _highest(self, Tissue.SKULL, "degc"),
+                _highest(self, Tissue.SCALP, "degc"),
+                _highest(self, Tissue.SKULL, "dose"),
+                _highest(self, Tissue.SCALP, "dose"),
+            )
+            self._warmth = (self.state, found)
+        return self._warmth[1]
 
 
 def _highest(twin: Twin, tissue: Tissue, what: str) -> float:
@@ -157,10 +192,7 @@ def forecast_k_per_kj(
     takes the first cell to its limit bounds it from above for every smaller energy, and forbids
     every larger one.
     """
-    skull = tissue is Tissue.SKULL
-    cells = response.skull_cells if skull else response.scalp_cells
-    rises = (response.skull if skull else response.scalp).max(axis=0)
-    per_kj = rises / np.float32(response.duration_s * 1e-3)
+    cells, per_kj = _rises_per_kj(response, tissue)
     now = twin.state.coarse_degc.ravel()[cells]
     heated = per_kj > 0
     room = limit_degc - float(now.max())
@@ -168,3 +200,14 @@ def forecast_k_per_kj(
         return float(per_kj.max(initial=0.0))
     energy_kj = float(((limit_degc - now[heated]) / per_kj[heated]).min())
     return room / energy_kj
+
+
+@lru_cache(maxsize=8)
+def _rises_per_kj(
+    response: UnitResponse, tissue: Tissue
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the cells of a tissue, and how far a kilojoule warms each at most, K/kJ."""
+    skull = tissue is Tissue.SKULL
+    cells = response.skull_cells if skull else response.scalp_cells
+    rises = (response.skull if skull else response.scalp).max(axis=0)
+    return cells, (rises / np.float32(response.duration_s * 1e-3)).astype(np.float32)

@@ -4,10 +4,8 @@ The world is the one object of insonate that changes: it is driven by the sessio
 What the controller may see leaves it as documents; the truth leaves it only for the record.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +18,9 @@ from insonate.events.documents import (
     ModelEstimate,
     PatientReport,
     Point,
-    TemperatureFrame,
 )
 from insonate.events.presence import MotionReading
-from insonate.heat.dose import DoseVariant, cem43
-from insonate.heat.model import ThermalState
+from insonate.events.sight import FocusEstimate
 from insonate.heat.prediction import UnitResponse
 from insonate.heat.readout import temperature_at
 from insonate.plant.incidents import Behaviour, Incident, Room, Severity, arrive, befall
@@ -43,13 +39,11 @@ from insonate.plant.periphery import (
 )
 from insonate.plant.scanner import VirtualScanner
 from insonate.plant.scenario import Scenario
+from insonate.plant.sight import Expected, Sight
 from insonate.plant.symptoms import felt
 from insonate.plant.twin import Twin, forecast_k_per_kj
 from insonate.plant.vessel import strained_s
-from insonate.thermometry.partial_volume import partial_volume_factor
-
-LEAST_RISE_K = 2.0
-"""Smaller rises say too little about the model's heat (noise is 0.3-0.7 K)."""
+from insonate.thermometry.port import Direct, FramePort, Receiver, Scan
 
 CALIBRATION_RANGE = (0.3, 3.0)
 """Sources of brain absorption differ five-fold; beyond this factor something else is wrong."""
@@ -65,9 +59,6 @@ WAIT_STEP_S = 60.0
 
 CLOCK_TOLERANCE_S = 1e-9
 """Times that were added up in different orders are the same within this."""
-
-Believed = list[tuple[ThermalState, float]]
-"""States of the model within one frame, each with the time (s) that it stands for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +114,9 @@ class World:
         What happens.
     rng
         Noise of the readings.
+
+    Its scanner's images go to ``receiver``, by itself straight to ``port``; ``sight`` is what the
+    controller has of them.
     """
 
     def __init__(
@@ -149,10 +143,12 @@ class World:
         self._steered: Point = (0.0, 0.0, 0.0)
         self.strained_s = 0.0
         self.bled_s: float | None = None
-        self._reference = belief.state
-        self._believed: Believed = []
-        self._course: list[tuple[float, float]] = []
-        self._seen: tuple[float, float] | None = None
+        self.port = FramePort(self.frame_s, lambda: self.time_s)
+        self.receiver: Receiver = Direct(scanner.series, self.port)
+        response = forecast.response
+        rise_k_per_w = response.focus_k_per_kj * response.duration_s * 1e-3
+        expected = Expected(rise_k_per_w, response.duration_s)
+        self.sight = Sight(self.port, belief, scanner.target_m, expected)
         self._calibration = 1.0
         self._factors: dict[int, float] = {}
         self._history: list[Step] = []
@@ -176,13 +172,19 @@ class World:
         if sonication != self.sonication and power_w > 0:
             self.calibrate()
             self.sonication, self._started_s = sonication, self.time_s
-            base = self.belief.warmth().focus_degc
-            self.scanner.begin(sonication, self.truth.model, self.truth.state, base)
-            self._frame_start_s = self.time_s
-            self._reference, self._believed = self.belief.state, []
-            self._course, self._told = [(self.time_s, base)], {}
+            self._frame_start_s, self._told = self.time_s, {}
+            self._begin_series()
         self.power_w, self._off_at_s = power_w, off_at_s if power_w > 0 else None
         self._note()
+
+    def _begin_series(self) -> None:
+        """Take the references of a sonication, and begin to look at its focus."""
+        base = self.belief.warmth().focus_degc
+        scanned = self.scanner.begin(
+            self.sonication, self.truth.model, self.truth.state, base, self.receiver.take
+        )
+        calibrated = self._calibration if self._factors else None
+        self.sight.begin(scanned, self.time_s, base, calibrated)
 
     def end_power(self, at_s: float) -> None:
         """Let the drive go off at ``at_s``, if that is earlier than it would by itself."""
@@ -205,13 +207,13 @@ class World:
         Called when the next sonication begins, or the session ends: all frames are in then, the
         hottest and those after it.
         """
-        if self._seen is not None:
-            measured, believed = self._seen
+        if self.sight.seen is not None:
+            measured, believed = self.sight.seen
             low, high = CALIBRATION_RANGE
             wanted = min(max(self._calibration * measured / believed, low), high)
             self.belief.calibrate(wanted / self._calibration)
             self._calibration = self._factors[self.sonication] = wanted
-        self._seen = None
+        self.sight.seen = None
 
     def learnt(self) -> dict[int, float]:
         """Return for each sonication that was measured its rise over the plan's expectation."""
@@ -259,48 +261,38 @@ class World:
             ends.append(self._off_at_s)
         return min(ends)
 
-    def tick(self) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
-        """Move on by a quarter frame, less where power or frame end; return a finished frame."""
+    def tick(self) -> bool:
+        """Move on by a quarter frame, less where power or frame end; return whether one ended.
+
+        What the frame shows waits at the port, unless it was lost.
+        """
         frame_end = self._frame_start_s + self.frame_s
         step = max(self.next_end_s() - self.time_s, 0.0)
-        self.scanner.watch(self.truth.model, self.truth.state, step / 2)
-        self._believed.append((self.belief.state, step / 2))
+        self._look(self.time_s + step / 4, step / 2)
         self._pass(step)
-        self.scanner.watch(self.truth.model, self.truth.state, step / 2)
-        self._believed.append((self.belief.state, step / 2))
+        self._look(self.time_s - step / 4, step / 2)
         if self.time_s < frame_end - CLOCK_TOLERANCE_S:
-            return None
-        finished = self.scanner.frame(self._frame_start_s, self.time_s)
-        believed, self._believed = _merged(self._believed), []
+            return False
+        scan = self.scanner.image(self._frame_start_s, self.time_s)
         self._frame_start_s = self.time_s
-        if finished is None:
-            return None
-        document, arrays = finished
-        self.room, arrived = arrive(self.room, self._estimated(document, believed))
-        return None if arrived is None else (arrived, arrays)
+        if scan is not None:
+            self._deliver(scan)
+        return True
 
-    def _estimated(self, frame: TemperatureFrame, believed: Believed) -> TemperatureFrame:
-        """Correct the peak for partial volume by the model's shape, and its dose with it."""
-        geometry = self.scanner.geometry()
-        if geometry is None:
-            return frame
-        offset = _apparent(frame)
-        factor = partial_volume_factor(
-            self.belief.model, believed, self._reference, geometry, offset_m=offset
-        )
-        peak = frame.baseline_degc + factor * (frame.peak_degc - frame.baseline_degc)
-        self._compare(frame, peak, believed)
-        self._course.append((0.5 * (frame.start_s + frame.end_s), peak))
-        times, course = zip(*self._course, strict=True)
-        dose = float(cem43(times, course, DoseVariant.SAPARETO))
-        return frame.model_copy(
-            update={
-                "peak_degc": peak,
-                "partial_volume_factor": factor,
-                "sigma_k": factor * frame.sigma_k,
-                "peak_dose_cem43": max(dose, frame.peak_dose_cem43),
-            }
-        )
+    def _deliver(self, scan: Scan) -> None:
+        """Give an image to whoever receives it, unless something befalls it on its way."""
+        self.room, arrived = arrive(self.room, scan, self.scanner.spoilt)
+        if arrived is not None:
+            self.receiver.take(arrived)
+
+    def _look(self, at_s: float, weight_s: float) -> None:
+        """Let scanner and model see the head as it is, for so much of the frame round ``at_s``."""
+        self.scanner.watch(self.truth.model, self.truth.state, weight_s)
+        self.sight.believe(at_s, self.belief.state, weight_s)
+
+    def read_estimate(self) -> FocusEstimate | None:
+        """Return the focus as it is estimated now; None before the first power."""
+        return self.sight.estimate(self.time_s)
 
     def wait(self, until_s: float) -> None:
         """Let time pass without power, at most a minute at a time."""
@@ -316,6 +308,7 @@ class World:
         self.truth.run(step_s, self.power_w, water, flow)
         self._strain(step_s)
         self.belief.run(step_s, self.power_w, water, flow)
+        self.sight.power(self.time_s, self.time_s + step_s, self.power_w)
         self._remember(Step(step_s, self.power_w, water, self.sonication, flow))
         self.time_s += step_s
         if self._off_at_s is not None and self.time_s >= self._off_at_s - CLOCK_TOLERANCE_S:
@@ -384,15 +377,6 @@ class World:
             getattr(self.curve, name).append(value)
 
     # --- what can be read ---
-
-    def _compare(self, frame: TemperatureFrame, peak_degc: float, states: Believed) -> None:
-        """Keep the hottest frame's rise, measured and by the model, for the calibration."""
-        total = sum(weight for _, weight in states)
-        mean = sum(self.belief.focus_degc(s) * w for s, w in states) / total
-        measured, believed = peak_degc - frame.baseline_degc, mean - self._course[0][1]
-        enough = believed >= LEAST_RISE_K and frame.focus_offset_m is not None
-        if enough and (self._seen is None or measured > self._seen[0]):
-            self._seen = (measured, believed)
 
     def water_degc(self) -> float:
         """Return the true temperature of the water round the head now, °C."""
@@ -471,24 +455,3 @@ class World:
             return None
         report, self._told = felt(neighbours, self._true_degc(places), self._told)
         return report
-
-
-def _apparent(frame: TemperatureFrame) -> NDArray[np.float64]:
-    """Return where the voxels saw the focus, relative to the target: with its displacement."""
-    if frame.focus_offset_m is None:
-        return np.zeros(3)
-    along = np.array(frame.slice_affine).reshape(4, 4)[:3, frame.readout_axis]
-    shift = frame.readout_displacement_m / np.linalg.norm(along)
-    apparent: NDArray[np.float64] = np.array(frame.focus_offset_m) + shift * along
-    return apparent
-
-
-def _merged(states: Believed) -> Believed:
-    """Put neighbouring entries of one state together: the trapezoidal rule over a frame."""
-    merged: Believed = []
-    for state, weight in states:
-        if merged and merged[-1][0] is state:
-            merged[-1] = (state, merged[-1][1] + weight)
-        else:
-            merged.append((state, weight))
-    return merged

@@ -37,6 +37,7 @@ RELAXED = frozenset(
         "array_reading",
         "motion_reading",
         "operator_present",
+        "focus_estimate",
     }
 )
 """Kinds that are written at once but only forced to the disk with the next that matters."""

@@ -14,6 +14,7 @@ from insonate.events import documents as doc
 from insonate.report import (
     anatomy,
     beside,
+    between,
     elements,
     heat_page,
     maps,
@@ -111,6 +112,7 @@ def _pictures(story: Story) -> dict[str, Picture]:
         drawn.append(elements.array_picture(story, array))
         drawn.append(elements.histogram_picture(story, array))
     drawn.append(temperatures.temperatures_picture(story))
+    drawn.append(between.between_picture(story))
     drawn.extend(maps.map_pictures(story))
     drawn.append(timeline.timeline_picture(story))
     drawn.append(heat_page.sure_picture(story))
@@ -129,6 +131,7 @@ def _tables(story: Story, summary: Summary, second: Story | None) -> dict[str, t
         tables.limit_table(story, summary),
         heat_page.heat_table(story),
         heat_page.size_table(story),
+        heat_page.neighbour_table(story),
         heat_page.wait_table(story),
         tables.refusal_table(story),
         tables.patient_table(story),

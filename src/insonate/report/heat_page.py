@@ -124,6 +124,39 @@ def size_table(story: Story) -> Table:
     return Table("day-one", caption, columns, rows, frozenset({1, 2}))
 
 
+def neighbour_table(story: Story) -> Table:
+    """Return what the structures beside the target were given, by the model."""
+    found = story.lesion("measured")
+    heated = found[1].neighbours if found else ()
+    rows = tuple(
+        (
+            n.name,
+            words.number(n.distance_m, "m"),
+            words.plain(n.peak_degc, 1),
+            words.dose(n.dose_cem43),
+            _spared(n.dose_cem43),
+        )
+        for n in heated
+    )
+    columns = ("Structure", "From the target (mm)", "Hottest (°C)", "Dose (CEM43)", "Read as")
+    caption = (
+        "Structures to avoid, at places that a textbook gives them relative to the target, not those "
+        "of this person. Brain was spared below 17 CEM43 and destroyed from about 240."
+    )
+    return Table("neighbours", caption, columns, rows, frozenset({1, 2, 3}))
+
+
+SPARED_CEM43, DESTROYED_CEM43 = 17.0, 240.0
+"""CEM43: lower threshold of damage in brain (McDannold et al. 2004; Yarmolenko et al. 2011), and the
+classical one of coagulation (Sapareto & Dewey 1984)."""
+
+
+def _spared(dose: float) -> str:
+    if dose < SPARED_CEM43:
+        return "spared"
+    return "at risk" if dose < DESTROYED_CEM43 else "destroyed"
+
+
 def ball_diameter(volume: float) -> float:
     """Return the diameter of a ball of a volume, in the unit of its side."""
     return float((6.0 * volume / pi) ** (1 / 3))

@@ -7,7 +7,9 @@ from typing import Any
 
 from insonate.events import Event
 from insonate.events import documents as doc
+from insonate.events.sight import FocusEstimate
 from insonate.report import words
+from insonate.report.between import dose_words
 from insonate.report.story import Story
 from insonate.report.summary import LimitSummary, Summary
 from insonate.report.timeline import patient_words
@@ -20,6 +22,7 @@ ROUTINE = (
     doc.CavitationReading,
     doc.ArrayReading,
     doc.ModelEstimate,
+    FocusEstimate,
     doc.MotionReading,
     doc.OperatorPresent,
 )
@@ -48,10 +51,10 @@ def sonication_table(story: Story) -> Table:
     columns = (
         "No.", "Stage", "Start (min:s)", "Power (W)", "Duration (s)", "Energy (kJ)",
         "Predicted (°C)", "Measured (°C)", "σ (K)", "Heating (K/kJ)", "Dose (CEM43)",
-        "Focus − target (mm)", "Ended because",
+        "Dose, 90 % (CEM43)", "Focus − target (mm)", "Ended because",
     )  # fmt: skip
     rows = tuple(_sonication_row(story, k) for k in range(len(story.exposures)))
-    numeric = frozenset({0, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    numeric = frozenset({0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
     caption = "Sonications as they were driven and as thermometry saw them."
     return Table("sonications", caption, columns, rows, numeric)
 
@@ -74,6 +77,7 @@ def _sonication_row(story: Story, index: int) -> tuple[str, ...]:
         words.plain(e.sigma_k, 2),
         words.number(reviewed.k_per_kj if reviewed else None, "K/kJ"),
         words.dose(reviewed.dose_cem43 if reviewed else None),
+        dose_words(e),
         words.offset(reviewed.focus_offset_m if reviewed else None),
         why + limited,
     )
@@ -210,6 +214,8 @@ def _lesion_table(identifier: str, caption: str, found: Sequence[doc.LesionDescr
     ]
     rows.append(("Peak dose (CEM43)", *(words.dose(a.peak_dose_cem43) for a in found)))
     rows.append(("Extent of the 240 CEM43 region, R × A × S (mm)", *map(_extent, found)))
+    rows.append(("Diameters of its ellipsoid (mm)", *map(_diameters, found)))
+    rows.append(("Long axis, R A S", *map(_axis, found)))
     rows.append(("Centre minus target (mm)", *(words.offset(a.centre_offset_m) for a in found)))
     rows.append(("Target inside", *("yes" if a.target_inside else "no" for a in found)))
     rows.append(("Definition of the dose", *(a.dose_variant for a in found)))
@@ -221,6 +227,16 @@ def _lesion_table(identifier: str, caption: str, found: Sequence[doc.LesionDescr
 
 def _extent(lesion: doc.LesionDescribed) -> str:
     return " × ".join(words.plain(d * 1e3, 1) for d in lesion.diameters_m)
+
+
+def _diameters(lesion: doc.LesionDescribed) -> str:
+    found = lesion.principal_diameters_m
+    return DASH if found is None else " × ".join(words.plain(d * 1e3, 1) for d in found)
+
+
+def _axis(lesion: doc.LesionDescribed) -> str:
+    axis = lesion.long_axis
+    return DASH if axis is None else ", ".join(words.signed(a, 2) for a in axis)
 
 
 def pairs_table(
@@ -277,6 +293,7 @@ _SAID: dict[str, Callable[[Any], str]] = {
     "session_closed": lambda p: p.sentence,
     "sonication_proposed": _exposure_words,
     "sonication_ended": lambda p: f"{_exposure_words(p)}, {p.end_reason}",
+    "stream_noted": lambda p: f"{p.what}: {p.sentence}",
     "truth_observed": lambda p: f"true peak {words.quantity(p.peak_degc, 'degC')}",
     "lesion_described": lambda p: f"{p.basis}: {words.plain(p.volume_240_mm3, 1)} mm³",
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from insonate.session.expectation import Verdict, verdicts
 from insonate.session.forecast import heat_forecast
 from insonate.session.inputs import CaseSource, PlanSettings
 from insonate.session.live import Live
+from insonate.session.loopback import Loopback
 from insonate.session.measured import measured_lesion
 from insonate.session.operators import OperatorFor, Unattended
 from insonate.session.pace import Pace
@@ -72,6 +74,8 @@ class RehearsalSettings:
         Session seconds for each second of the wall; None: as fast as it can.
     live
         The people who look on, with a clock of their own; None where nobody does.
+    stream
+        Whether the scanner's images go through an MRD server on loopback, as live ones would.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class RehearsalSettings:
     operator: OperatorFor = Unattended
     speed: float | None = None
     live: Live | None = None
+    stream: bool = False
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
@@ -216,9 +221,12 @@ def _run(
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
     manner = Manner(settings.operator, Pace(settings.speed), progress, settings.live)
-    ended = Treatment(world, recorder, state, control, manner).run()
+    with ExitStack() as stack:
+        if settings.stream:
+            world.receiver = stack.enter_context(Loopback(world.scanner, world.port))
+        ended = Treatment(world, recorder, state, control, manner).run()
     progress("Rehearsing the treatment", 0.98, "how sure the model was")
-    forecast = heat_forecast(case, world)
+    forecast = heat_forecast(case, world, ended.frames)
     if forecast is not None:
         recorder.append(forecast, time_s=world.time_s, source=Source.MODEL)
     _close(world, ended, control, recorder)
@@ -273,7 +281,8 @@ def _close(world: World, ended: Ended, control: ControlSettings, recorder: Recor
     state, now = ended.state, world.time_s
     record_curve(world, recorder)
     record_harm(world, recorder)
-    lesion = measured_lesion(world.believed_in_hindsight(), ended.frames)
+    neighbours = world.scenario.neighbours
+    lesion = measured_lesion(world.believed_in_hindsight(), ended.frames, neighbours)
     if lesion is not None:
         recorder.append(lesion, time_s=now, source=Source.SESSION)
     record_true_lesion(world, recorder)

@@ -1,9 +1,11 @@
 """How sure the model was of the strongest sonication, before and after the ones before it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from insonate.events.documents import Band, HeatForecast
+from insonate.events.documents import Band, HeatForecast, TemperatureFrame
 from insonate.heat.ensemble import (
     SHIFTS,
     Members,
@@ -15,6 +17,7 @@ from insonate.heat.ensemble import (
     predict_members,
     update_members,
 )
+from insonate.heat.innovation import scatter_of
 from insonate.heat.prediction import UnitResponse, unit_response
 from insonate.plan import Sonication, Stage
 from insonate.plant import World
@@ -25,16 +28,18 @@ MEMBERS = 40
 
 HALF_WIDTH_M = 7e-3
 
-MEASURED_SHARE = 0.08
-"""One standard deviation of a measured rise over itself: noise of one frame (0.5 K of 6 to 20), its
-lag behind the end of power, partial volume. Setting."""
+LEAST_NOISE = 0.01
+"""No rise is taken as measured to better than a hundredth of itself."""
 
 
-def heat_forecast(case: PreparedCase, world: World) -> HeatForecast | None:
+def heat_forecast(
+    case: PreparedCase, world: World, frames: Sequence[TemperatureFrame] = ()
+) -> HeatForecast | None:
     """Say how sure the plan was of the strongest sonication, and how sure it became.
 
     The members start where the plan does: from the cooled head, with the plan's source. What each
-    earlier sonication taught is the ratio of its measured to its expected rise.
+    earlier sonication taught is the ratio of its measured to its expected rise. How far that is
+    trusted comes from the noise of its hottest frame, and from how these ratios scatter.
 
     Parameters
     ----------
@@ -42,6 +47,8 @@ def heat_forecast(case: PreparedCase, world: World) -> HeatForecast | None:
         The plan.
     world
         The rehearsal, when it is over.
+    frames
+        Of the session; they say how noisy a measured rise was.
 
     Returns
     -------
@@ -60,7 +67,10 @@ def heat_forecast(case: PreparedCase, world: World) -> HeatForecast | None:
     if before:
         rises = np.stack([run.rises(members, driven[k]) for k in before], axis=1)
         planned = [learnt[k] * run.planned_rise_k(members, driven[k]) for k in before]
-        seen = tuple(Observed(rise, MEASURED_SHARE * rise) for rise in planned)
+        shares = measured_shares([learnt[k] for k in before], before, frames)
+        seen = tuple(
+            Observed(rise, share * rise) for rise, share in zip(planned, shares, strict=True)
+        )
         after = update_members(members, rises, seen)
         posterior = run.predict(after, driven[number])
     return HeatForecast(
@@ -75,6 +85,39 @@ def heat_forecast(case: PreparedCase, world: World) -> HeatForecast | None:
         skull_posterior_degc=_band(posterior.skull_degc),
         sensitivities=first_order(members, prior.peak_degc),
     )
+
+
+def measured_shares(
+    ratios: Sequence[float], numbers: Sequence[int], frames: Sequence[TemperatureFrame]
+) -> list[float]:
+    """Return the standard deviation of each sonication's measured rise over itself.
+
+    Parameters
+    ----------
+    ratios
+        Measured over expected rise.
+    numbers
+        Which sonications.
+    frames
+        Of the session.
+
+    Returns
+    -------
+    list of float
+        Noise of the hottest frame and scatter of the ratios, added as variances.
+    """
+    noise = [_noise_share([f for f in frames if f.sonication == k]) for k in numbers]
+    scatter = scatter_of(ratios, noise)
+    return [float(np.hypot(n, scatter)) for n in noise]
+
+
+def _noise_share(frames: Sequence[TemperatureFrame]) -> float:
+    """Return the noise of the hottest frame over its rise."""
+    if not frames:
+        return LEAST_NOISE
+    hottest = max(frames, key=lambda frame: frame.peak_degc)
+    rise = hottest.peak_degc - hottest.baseline_degc
+    return max(hottest.sigma_k / max(rise, hottest.sigma_k, 1e-6), LEAST_NOISE)
 
 
 class _Runs:

@@ -10,9 +10,9 @@ import numpy as np
 
 from insonate.session.thermometry import Maps
 from insonate.streams import MrdServer, Note, ServerOptions
-from insonate.streams.conversation import Said
 from insonate.streams.igtl import IgtlSender
 from insonate.thermometry import Protocol
+from insonate.thermometry.port import Said
 from insonate.thermometry.series import SeriesOptions
 
 
@@ -75,7 +75,7 @@ def listen(
             if isinstance(said, Note):
                 show(f"{said.kind}: {said.sentence}")
                 return
-            show(maps.add(said.slice, said.reading).sentence)
+            show(maps.add(said.stamp.slice, said.reading).sentence)
             if sender is not None:
                 sender.send(said.reading, affine)
 

@@ -11,12 +11,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from insonate.events.documents import LesionDescribed, Point, TemperatureFrame
+from insonate.events.documents import (
+    LesionDescribed,
+    NeighbourHeated,
+    Point,
+    TemperatureFrame,
+)
 from insonate.heat.lesion import Contour, predict_lesion
+from insonate.heat.readout import dose_at, peak_at
 from insonate.plant import Twin
+from insonate.plant.symptoms import Neighbour
 
 
-def measured_lesion(belief: Twin, frames: Sequence[TemperatureFrame]) -> LesionDescribed | None:
+def measured_lesion(
+    belief: Twin, frames: Sequence[TemperatureFrame], neighbours: Sequence[Neighbour] = ()
+) -> LesionDescribed | None:
     """Describe the lesion as measured.
 
     Parameters
@@ -25,6 +34,8 @@ def measured_lesion(belief: Twin, frames: Sequence[TemperatureFrame]) -> LesionD
         The calibrated model.
     frames
         All frames of the session; the hottest says where the focus was.
+    neighbours
+        The structures beside the target.
 
     Returns
     -------
@@ -35,17 +46,22 @@ def measured_lesion(belief: Twin, frames: Sequence[TemperatureFrame]) -> LesionD
         return None
     hottest = max(frames, key=lambda frame: frame.peak_degc)
     offset = np.array(hottest.focus_offset_m or (0.0, 0.0, 0.0))
-    return describe_lesion(
-        belief, "measured", offset, float(belief.model.fine_grid.spacing_m[0])
-    )
+    spacing = float(belief.model.fine_grid.spacing_m[0])
+    return describe_lesion(belief, "measured", offset, spacing, neighbours)
 
 
 def describe_lesion(
-    twin: Twin, basis: str, focus_offset_m: np.ndarray, plane_spacing_m: float
+    twin: Twin,
+    basis: str,
+    focus_offset_m: np.ndarray,
+    plane_spacing_m: float,
+    neighbours: Sequence[Neighbour],
 ) -> LesionDescribed:
     """Describe the lesion of a twin whose focus lies ``focus_offset_m`` from the target."""
-    found = predict_lesion(twin.model, twin.state, target_m=twin.model.focus_m - focus_offset_m)
+    target = twin.model.focus_m - focus_offset_m
+    found = predict_lesion(twin.model, twin.state, target_m=target)
     main = found.at(240.0)
+    made = main.volume_m3 > 0
     return LesionDescribed.model_validate(
         {
             "basis": basis,
@@ -57,11 +73,26 @@ def describe_lesion(
             "volume_240_mm3": _mm3(main),
             "volume_51_mm3": _mm3(found.at(51.0, "degC")),
             "diameters_m": _point(main.extent_m),
-            "centre_offset_m": _point(main.offset_m) if main.volume_m3 > 0 else None,
+            "principal_diameters_m": _point(main.diameters_m) if made else None,
+            "long_axis": _point(main.axis) if made else None,
+            "neighbours": tuple(_heated(twin, target, n) for n in neighbours),
+            "centre_offset_m": _point(main.offset_m) if made else None,
             "plane_spacing_m": plane_spacing_m,
             "target_inside": main.target_inside,
             "dose_variant": str(twin.model.options.dose_variant),
         }
+    )
+
+
+def _heated(twin: Twin, target: np.ndarray, neighbour: Neighbour) -> NeighbourHeated:
+    """Return what a neighbour was given, read at its place."""
+    offset = np.array(neighbour.offset_m)
+    at = target + offset
+    return NeighbourHeated(
+        name=neighbour.name,
+        distance_m=float(np.linalg.norm(offset)),
+        peak_degc=float(peak_at(twin.model, twin.state, at)),
+        dose_cem43=float(dose_at(twin.model, twin.state, at)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from insonate.control import ControllerState, ControlSettings, step
+from insonate.control.ports import SightPort
 from insonate.core import RecordError
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events.documents import (
@@ -88,6 +89,7 @@ class Treatment:
         self._due: list[Decision] = []
         self._failed: RecordError | None = None
         self._operator = ErringOperator(how.operator(settings), world.scenario.mistakes)
+        self._sight: SightPort = world.sight
         self.state = state
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
@@ -148,23 +150,33 @@ class Treatment:
     # --- while power is on, and just after ---
 
     def _sonicate(self) -> None:
-        finished = self._tick()
+        self._tick()
         self._world.befall()
         self._patient()
         self._read_room()
-        if finished is not None:
-            self._frame(*finished)
+        self._look()
         self._observe(ClockTick(), Source.SESSION)
         part = self.state.sonication / self._settings.maximum_sonications
         self._progress("Rehearsing the treatment", part, self._now())
 
     def _watch_cooling(self) -> None:
-        finished = self._tick()
-        if finished is None:
-            return
-        self._cooling_frames -= 1
-        self._observe(self._world.read_model(), Source.MODEL)
-        self._frame(*finished)
+        if self._tick():
+            self._cooling_frames -= 1
+            self._observe(self._world.read_model(), Source.MODEL)
+        self._look()
+        if self._cooling_frames == 0:
+            self._world.port.rest()
+
+    def _look(self) -> None:
+        """Show the frames that have come, and the focus as it is estimated now."""
+        for frame, arrays in self._sight.frames():
+            self._frame(frame, arrays)
+        with self._lock:
+            for note in self._sight.take_notes():
+                self._recorder.append(note, time_s=self._now_s(), source=Source.SCANNER)
+        estimate = self._sight.estimate(self._world.time_s)
+        if estimate is not None:
+            self._observe(estimate, Source.MODEL)
 
     def _frame(self, frame: TemperatureFrame, arrays: Mapping[str, NDArray[Any]]) -> None:
         units = {name: (array, FRAME_UNITS[name]) for name, array in arrays.items()}
@@ -203,8 +215,8 @@ class Treatment:
 
     # --- time passes, and may be interrupted ---
 
-    def _tick(self) -> tuple[TemperatureFrame, Mapping[str, NDArray[Any]]] | None:
-        """Move the world by one tick, once it has passed on the wall."""
+    def _tick(self) -> bool:
+        """Move the world by one tick, once it has passed on the wall; say whether a frame ended."""
         return self._moved(self._world.next_end_s(), self._world.tick)
 
     def _wait(self, until_s: float) -> None:

@@ -25,7 +25,7 @@ PLANE_COUNT = 97
 
 def observe_truth(world: World, recorder: Recorder, sonication: int) -> None:
     """Record what a sonication really did, at the end of its power."""
-    twin, geometry = world.truth, world.scanner.geometry()
+    twin, geometry = world.truth, world.scanner.geometry
     now = twin.warmth()
     arrays: dict[str, tuple[NDArray[Any], str]] = {}
     off_target = now.focus_degc
@@ -97,7 +97,8 @@ def record_harm(world: World, recorder: Recorder) -> None:
 def record_true_lesion(world: World, recorder: Recorder) -> LesionDescribed:
     """Record the lesion that was really made."""
     nowhere = np.zeros(3)
-    document = describe_lesion(world.truth, "truth", nowhere, PLANE_SPACING_M)
+    neighbours = world.scenario.neighbours
+    document = describe_lesion(world.truth, "truth", nowhere, PLANE_SPACING_M, neighbours)
     recorder.append(document, time_s=world.time_s, source=Source.TRUTH, arrays=_planes(world))
     return document
 

@@ -1,6 +1,7 @@
 """The other end: sends images or raw lines to an MRD server and takes temperatures back."""
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,13 @@ from insonate.streams.wire import (
     ACQUISITION_HEADER,
     IMAGE_HEADER,
     TICK_S,
+    WINDOW_NAME,
     MessageId,
     MrdImage,
     close_bytes,
     image_bytes,
     line_bytes,
+    meta_xml,
     read_message,
     text_bytes,
 )
@@ -72,13 +75,17 @@ class MrdClient:
 
     def send(
         self,
-        image: NDArray[np.complex64],
+        image: NDArray[np.generic],
         repetition: int,
         *,
-        end_s: float = 0.0,
         measurement: int = 1,
+        slice_number: int = 0,
+        window_s: tuple[float, float] | None = None,
     ) -> None:
-        """Send one complex image, (nx, ny) or (coils, nx, ny), and wait for nothing."""
+        """Send one complex image, (nx, ny) or (coils, nx, ny), and wait for nothing.
+
+        Where ``window_s`` is given, when its acquisition began and ended (s) goes with it.
+        """
         coils = image[None] if image.ndim == 2 else image
         header = np.zeros((), IMAGE_HEADER)
         header["version"], header["data_type"], header["image_type"] = 1, 7, 5
@@ -90,10 +97,15 @@ class MrdClient:
             self._protocol.slice_thickness_m * 1e3,
         )
         header["measurement_uid"], header["repetition"] = measurement, repetition
-        header["acquisition_time_stamp"] = round(end_s / TICK_S)
+        header["slice"] = slice_number
+        attributes = ""
+        if window_s is not None:
+            start, end = map(float, window_s)
+            header["acquisition_time_stamp"] = max(round(end / TICK_S), 0)
+            attributes = meta_xml({WINDOW_NAME: f"{start!r} {end!r}"})
         header["read_dir"], header["phase_dir"], header["slice_dir"] = np.eye(3)
         voxels = coils.transpose(0, 2, 1)[:, None].astype("<c8")
-        self._socket.sendall(image_bytes(header[()], voxels))
+        self._socket.sendall(image_bytes(header[()], voxels, attributes))
 
     def send_lines(
         self, kspace: NDArray[np.complex64], repetition: int, *, measurement: int = 1
@@ -136,6 +148,13 @@ class MrdClient:
         self._socket.sendall(close_bytes())
         while read_message(self._exactly)[0] is not MessageId.CLOSE:
             pass
+
+    def drain(self) -> None:
+        """Read whatever comes back, and forget it, until the server goes: for who wants no answer."""
+        self._socket.settimeout(None)
+        with suppress(OSError):
+            while self._socket.recv(1 << 20):
+                pass
 
     def _exactly(self, count: int) -> bytes:
         parts, left = [], count

@@ -1,6 +1,7 @@
 """One client's session: messages in, readings and notes out. No socket is seen here."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,24 +10,13 @@ from numpy.typing import NDArray
 from insonate.core import ImageError, InputError
 from insonate.streams.headers import contradictions
 from insonate.streams.lines import LineGatherer
-from insonate.streams.order import Note, NoteKind, Stamp, judge
-from insonate.streams.wire import TICK_S, Message, MrdImage, MrdLine
+from insonate.streams.wire import TICK_S, WINDOW_NAME, Message, MrdImage, MrdLine
 from insonate.thermometry import Protocol
-from insonate.thermometry.series import Reading, Series, SeriesOptions, follow
+from insonate.thermometry.order import Note, NoteKind, Stamp
+from insonate.thermometry.port import Follower, Said, Scan, with_header
+from insonate.thermometry.series import Series
 
-MOST_SLICES = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """A reading, which slice it is of, and the header of its image, if it came as one."""
-
-    slice: int
-    reading: Reading
-    header: NDArray[np.void] | None
-
-
-Said = Measured | Note
+_WINDOW = re.compile(rf"<name>{WINDOW_NAME}</name>\s*<value>(\S+) (\S+)</value>")
 
 
 @dataclass
@@ -37,15 +27,17 @@ class Conversation:
     ----------
     protocol
         The header, as the operator gave it.
-    options
-        How each slice is followed.
+    begin
+        Gives the series of a slice's first image; a new measurement begins another.
     """
 
     protocol: Protocol
-    options: SeriesOptions
-    _series: dict[int, Series] = field(default_factory=dict)
-    _last: dict[int, Stamp] = field(default_factory=dict)
+    begin: Callable[[Stamp], Series]
     _lines: LineGatherer | None = None
+    _follower: Follower = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._follower = Follower(self.begin)
 
     def hear(self, message: Message) -> Iterator[Said]:
         """Take a message; yield what it leads to. A bad frame is a note, never an error.
@@ -69,43 +61,40 @@ class Conversation:
         if isinstance(message, MrdImage):
             header, image = message.header, _complex_slice(message)
             stamp = Stamp(*(int(header[n]) for n in ("measurement_uid", "repetition", "slice")))
-            yield from self._follow(stamp, image, int(header["acquisition_time_stamp"]), header)
+            window = _written(message.attributes) or self._window(
+                stamp, int(header["acquisition_time_stamp"])
+            )
+            for said in self._follower.take(Scan(stamp, image, window)):
+                yield with_header(said, header)
             return
         self._lines = self._lines or LineGatherer(self.protocol)
         whole = self._lines.add(message)
         if whole is not None:
-            yield from self._follow(*whole, None)
-
-    def _follow(
-        self,
-        stamp: Stamp,
-        image: NDArray[np.generic],
-        ticks: int,
-        header: NDArray[np.void] | None,
-    ) -> Iterator[Said]:
-        taken, note = judge(self._last.get(stamp.slice), stamp)
-        if note is not None:
-            yield note
-        if not taken:
-            return
-        if stamp.slice not in self._last and len(self._last) >= MOST_SLICES:
-            raise ImageError(f"The stream has more than {MOST_SLICES} slices.")
-        self._last[stamp.slice] = stamp
-        series = self._series.get(stamp.slice)
-        if series is None or (note is not None and note.kind is NoteKind.RESTARTED):
-            series = Series(self.protocol, self.options)
-        after, reading = follow(series, image, self._window(stamp, ticks))
-        self._series[stamp.slice] = after
-        if reading is not None:
-            yield Measured(stamp.slice, reading, header)
-            if reading.thermogram.refused:
-                yield Note(NoteKind.REFUSED, reading.thermogram.refused)
+            stamp, picture, ticks = whole
+            yield from self._follower.take(Scan(stamp, picture, self._window(stamp, ticks)))
 
     def _window(self, stamp: Stamp, ticks: int) -> tuple[float, float]:
         """Return when a frame was taken: by its own stamp, or where there is none by its number."""
         frame = self.protocol.frame_time_s
         end = ticks * TICK_S if ticks else (stamp.repetition + 1) * frame
         return end - frame, end
+
+
+def _written(attributes: str) -> tuple[float, float] | None:
+    """Return the window that an image's attributes name, or None where they name none."""
+    found = _WINDOW.search(attributes)
+    if found is None:
+        return None
+    try:
+        start, end = float(found[1]), float(found[2])
+    except ValueError:
+        start = end = float("nan")
+    if not (np.isfinite([start, end]).all() and end > start):
+        raise ImageError(
+            f"The image's attribute {WINDOW_NAME} is '{found[1]} {found[2]}'; it must be two times "
+            "in seconds, the later one second."
+        )
+    return start, end
 
 
 def _complex_slice(message: MrdImage) -> NDArray[np.generic]:

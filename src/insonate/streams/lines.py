@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insonate.core import ImageError
-from insonate.streams.order import Stamp
 from insonate.streams.wire import NOT_IMAGING, MrdLine
 from insonate.thermometry import Protocol
 from insonate.thermometry.coils import image_of
+from insonate.thermometry.order import Stamp
 
 
 @dataclass

@@ -17,24 +17,22 @@ from numpy.typing import NDArray
 
 from insonate.core import InputError, SettingsError
 from insonate.core.provenance import DISCLAIMER
-from insonate.streams.conversation import Conversation, Measured, Said
-from insonate.streams.order import Note, NoteKind
+from insonate.streams.conversation import Conversation
 from insonate.streams.wire import (
     IMAGE_HEADER,
-    Message,
     MessageId,
     MrdImage,
     MrdLine,
     close_bytes,
     image_bytes,
+    meta_xml,
     read_message,
     text_bytes,
 )
 from insonate.thermometry import Protocol
-from insonate.thermometry.series import SeriesOptions
-
-STALE_FRAMES = 1.5
-"""Frame times without a frame after which what is known is old."""
+from insonate.thermometry.order import Note, NoteKind, Stamp
+from insonate.thermometry.port import Arrived, Freshness, Said
+from insonate.thermometry.series import Series, SeriesOptions
 
 _TEMPERATURE, _SIGMA = 1, 2
 """Series numbers of the two maps that are sent back."""
@@ -84,7 +82,10 @@ class MrdServer:
     options
         Where it listens.
     hear
-        Called with every reading and note, from the client's thread, one at a time.
+        Called with every reading and note, from the client's thread, one at a time: most often
+        the ``hear`` of a ``FramePort``.
+    begin
+        Gives the series of a slice's first image, where more is known of it than ``series``.
 
     Raises
     ------
@@ -98,9 +99,14 @@ class MrdServer:
         series: SeriesOptions,
         options: ServerOptions,
         hear: Callable[[Said], None],
+        *,
+        begin: Callable[[Stamp], Series] | None = None,
     ) -> None:
-        self._protocol, self._series, self._options = protocol, series, options
+        self._protocol, self._options = protocol, options
+        self._begin = begin or (lambda _: Series(protocol, series))
         self._hear, self._one_at_a_time = hear, threading.Lock()
+        self.images = 0
+        """How many images and lines were dealt with so far, of all clients."""
         self._closing = threading.Event()
         self._clients: list[threading.Thread] = []
         try:
@@ -164,43 +170,43 @@ class MrdServer:
                 self._say(Note(NoteKind.LEFT, f"The client left without a close: {error}."))
 
     def _talk(self, client: socket.socket) -> None:
-        conversation = Conversation(self._protocol, self._series)
-        freshness = _Freshness(STALE_FRAMES * self._protocol.frame_time_s, self._say)
-        watch = _Watch(client, self._options.patience_s, self._closing, freshness)
+        conversation = Conversation(self._protocol, self._begin)
+        freshness = Freshness(self._protocol.frame_time_s, time.monotonic)
+        waiting = _Waiting(freshness, self._say)
+        watch = _Watch(client, self._options.patience_s, self._closing, waiting)
         while True:
             _, message = read_message(watch.exactly)
             if message is None:
                 self._say(Note(NoteKind.LEFT, "The client closed the session."))
                 return
-            for note in watch.came(message):
-                self._say(note)
+            image = isinstance(message, MrdImage | MrdLine)
+            if image:
+                waiting.came()
             for said in conversation.hear(message):
                 self._say(said)
                 _answer(client, said)
+            with self._one_at_a_time:
+                self.images += image
 
 
-class _Freshness:
-    """Knows when the last frame came, and says once that it is old."""
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """Says that a client's frames are stale, and that they have resumed."""
 
-    def __init__(self, limit_s: float, say: Callable[[Said], None]) -> None:
-        self._limit, self._say = limit_s, say
-        self._last: float | None = None
-        self._stale = False
+    freshness: Freshness
+    say: Callable[[Said], None]
 
-    def frame(self) -> Note | None:
-        """Note that a frame came; return the note that frames have resumed, if they were stale."""
-        stale, self._stale, self._last = self._stale, False, time.monotonic()
-        return Note(NoteKind.RESUMED, "Frames come again.") if stale else None
+    def came(self) -> None:
+        """Note that a frame came."""
+        self._say(self.freshness.came())
 
     def look(self) -> None:
-        """Say that what is known is old, once."""
-        if self._last is None or self._stale:
-            return
-        age = time.monotonic() - self._last
-        if age > self._limit:
-            self._stale = True
-            sentence = f"No frame has come for {age:.1f} s; the temperature is stale."
-            self._say(Note(NoteKind.STALE, sentence))
+        """Look at the clock."""
+        self._say(self.freshness.look())
+
+    def _say(self, note: Note | None) -> None:
+        if note is not None:
+            self.say(note)
 
 
 class _Watch:
@@ -211,10 +217,10 @@ class _Watch:
         client: socket.socket,
         patience_s: float,
         closing: threading.Event,
-        freshness: _Freshness,
+        waiting: _Waiting,
     ) -> None:
         self._client, self._patience = client, patience_s
-        self._closing, self._freshness = closing, freshness
+        self._closing, self._waiting = closing, waiting
         self._client.settimeout(0.05)
 
     def exactly(self, count: int) -> bytes:
@@ -224,7 +230,7 @@ class _Watch:
             try:
                 part = self._client.recv(min(left, 1 << 20))
             except TimeoutError:
-                self._freshness.look()
+                self._waiting.look()
                 if self._closing.is_set():
                     raise _LeftError("the server closes") from None
                 if time.monotonic() - since > self._patience:
@@ -235,11 +241,6 @@ class _Watch:
             parts.append(part)
             left -= len(part)
         return b"".join(parts)
-
-    def came(self, message: Message) -> tuple[Note, ...]:
-        """Note that a frame came."""
-        note = self._freshness.frame() if isinstance(message, MrdImage | MrdLine) else None
-        return () if note is None else (note,)
 
 
 def _answer(client: socket.socket, said: Said) -> None:
@@ -252,7 +253,7 @@ def _answer(client: socket.socket, said: Said) -> None:
     client.settimeout(0.05)
 
 
-def answers(measured: Measured) -> tuple[bytes, bytes]:
+def answers(measured: Arrived) -> tuple[bytes, bytes]:
     """Return a reading as two MRD images: ΔT and its standard deviation, K, NaN where masked."""
     found = measured.reading.thermogram
     header = _header(measured)
@@ -267,12 +268,12 @@ def answers(measured: Measured) -> tuple[bytes, bytes]:
     return first, second
 
 
-def _header(measured: Measured) -> NDArray[np.void]:
+def _header(measured: Arrived) -> NDArray[np.void]:
     header = np.zeros((), IMAGE_HEADER) if measured.header is None else measured.header.copy()
     nx, ny = measured.reading.thermogram.delta_t_k.shape
     header["version"], header["data_type"], header["image_type"] = 1, 5, 3
     header["channels"], header["matrix_size"] = 1, (nx, ny, 1)
-    header["slice"] = measured.slice
+    header["slice"] = measured.stamp.slice
     header["image_index"] = measured.reading.frame + 1
     return header[()]
 
@@ -282,5 +283,5 @@ def _map_bytes(
 ) -> bytes:
     own = header.copy()
     own["image_series_index"] = number
-    meta = f"<ismrmrdMeta><meta><name>ImageComment</name><value>{what}. {DISCLAIMER}</value></meta></ismrmrdMeta>"
+    meta = meta_xml({"ImageComment": f"{what}. {DISCLAIMER}"})
     return image_bytes(own, values.T[None, None], meta)

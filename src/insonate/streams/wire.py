@@ -69,12 +69,18 @@ NOT_IMAGING = (1 << 18) | (1 << 19) | (1 << 22) | (1 << 23) | (1 << 26)
 ReadExactly = Callable[[int], bytes]
 
 
+WINDOW_NAME = "insonate_window_s"
+"""Attribute of an image: when its acquisition began and ended, s. A header's own time stamp knows
+the end alone, to 2.5 ms."""
+
+
 @dataclass(frozen=True, eq=False)
 class MrdImage:
-    """One image: its header, and its voxels (channels, z, y, x)."""
+    """One image: its header, its voxels (channels, z, y, x), and its attributes (XML)."""
 
     header: NDArray[np.void]
     voxels: NDArray[np.generic]
+    attributes: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +149,8 @@ def _image(read: ReadExactly) -> MrdImage:
             f"{attributes} bytes of attributes is announced; types are 1-8, sizes up to "
             f"{LARGEST_IMAGE} bytes."
         )
-    read(attributes)
-    return MrdImage(header, np.frombuffer(read(size), kind).reshape(shape))
+    text = read(attributes).decode("utf-8", "replace")
+    return MrdImage(header, np.frombuffer(read(size), kind).reshape(shape), text)
 
 
 def _line(read: ReadExactly) -> MrdLine:
@@ -171,6 +177,15 @@ def image_bytes(
     parts = (int(MessageId.IMAGE).to_bytes(2, "little"), sealed.tobytes(),
              len(text).to_bytes(8, "little"), text, np.ascontiguousarray(voxels).tobytes())  # fmt: skip
     return b"".join(parts)
+
+
+def meta_xml(values: dict[str, str]) -> str:
+    """Return attributes by name, plain words, as the XML that images carry."""
+    entries = "".join(
+        f"<meta><name>{name}</name><value>{value}</value></meta>"
+        for name, value in values.items()
+    )
+    return f"<ismrmrdMeta>{entries}</ismrmrdMeta>"
 
 
 def line_bytes(header: NDArray[np.void], samples: NDArray[np.complex64]) -> bytes:

@@ -17,6 +17,7 @@ from insonate.thermometry.frame import to_frame
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.header import protocol_from
 from insonate.thermometry.protocol import CLINICAL_3T, Protocol
+from insonate.thermometry.push import measure_push
 from insonate.thermometry.reconstruct import Reconstruction, reconstruct, reconstruct_slices
 from insonate.thermometry.scanner import acquire, acquire_kspace
 from insonate.thermometry.series import Series, SeriesOptions, follow
@@ -41,6 +42,7 @@ __all__ = [
     "dose_interval",
     "follow",
     "measure_focus",
+    "measure_push",
     "observe_frame",
     "paired_focus",
     "protocol_from",

@@ -44,6 +44,7 @@ _PRIOR_STRENGTH = 1.0  # K/s per W: a hundred times any sonication's
 _DOSE_STEP_S = 0.2  # the course is straight between: 0.3 % of the dose at 4 s time constants
 _TABLE_STEP_S = 0.05
 _QUANTILES = 7
+_UNLIKELY = 1e-3  # so much of the belief does not move a quantile at 5 %
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ class Course:
     log_weight
         Shape (n, m): of the responses, not normalised.
     model_error
-        ε of equation (4).
+        ε of equation (4): of each frame by itself.
+    gain_error
+        γ: relative error that all frames of a sonication have in common, as partial volume has. No
+        frame can tell it from the strength, so that it only widens what is believed.
     """
 
     bank: Bank
@@ -138,6 +142,7 @@ class Course:
     variance: FloatArray
     log_weight: FloatArray
     model_error: float = 0.02
+    gain_error: float = 0.0
 
     @classmethod
     def begin(cls, bank: Bank, places: int) -> "Course":
@@ -149,6 +154,41 @@ class Course:
             frozen(np.full(shape, _PRIOR_STRENGTH**2)),
             frozen(np.tile(bank.log_prior, (places, 1))),
         )
+
+    def expecting(
+        self, rise_k_per_w: float, duration_s: float, *, log_sigma: float
+    ) -> "Course":
+        """Return the course with an expectation of its strength, as a plan has one.
+
+        Parameters
+        ----------
+        rise_k_per_w, duration_s
+            How far one watt for so long warms the place, K/W and s.
+        log_sigma
+            Standard deviation of the natural logarithm of that.
+
+        Raises
+        ------
+        SettingsError
+            When one of them is not positive.
+        """
+        if not (rise_k_per_w > 0 and duration_s > 0 and log_sigma > 0):
+            raise SettingsError(
+                f"A rise of {rise_k_per_w:g} K/W in {duration_s:g} s with a spread of {log_sigma:g} "
+                "cannot be expected; all three must be positive."
+            )
+        watt = (PowerPiece(0.0, duration_s, 1.0),)
+        _, r, _ = responses(self.bank, watt, (duration_s,))
+        strength = np.broadcast_to(rise_k_per_w / r[:, -1], self.mean.shape)
+        return replace(
+            self, mean=frozen(strength), variance=frozen((log_sigma * strength) ** 2)
+        )
+
+    @property
+    def spread(self) -> FloatArray:
+        """Shape (n, m): variance of the strength with the error that all frames share."""
+        wide: FloatArray = self.variance + (self.gain_error * self.mean) ** 2
+        return wide
 
     @property
     def weights(self) -> FloatArray:
@@ -219,7 +259,7 @@ def rise_at(
     now = r[:, int(np.searchsorted(times, time_s))]
     each, weight = course.mean * now, course.weights
     mean = (weight * each).sum(axis=1)
-    spread = (weight * (each**2 + course.variance * now**2)).sum(axis=1) - mean**2
+    spread = (weight * (each**2 + course.spread * now**2)).sum(axis=1) - mean**2
     return mean, np.sqrt(np.maximum(spread, 0.0))
 
 
@@ -292,21 +332,30 @@ def dose_interval(
     bounds = [0.5 - credible / 2, 0.5, 0.5 + credible / 2]
     found = np.empty((3, len(course.mean)))
     for place in range(len(course.mean)):
-        q = course.mean[place][:, None] + np.sqrt(course.variance[place])[:, None] * nodes
-        curves = baseline_degc + (q[..., None] * r[:, None, within]).reshape(
-            -1, r[0, within].size
-        )
-        dose = cem43(times[within], np.clip(curves.T, 0.0, 100.0), variant)
-        weight = (course.weights[place][:, None] * (shares / shares.sum())).ravel()
+        kept = _likely(course.weights[place])
+        spread = np.sqrt(course.spread[place][kept])[:, None] * nodes
+        q = (course.mean[place][kept][:, None] + spread).ravel()
+        curves = np.repeat(r[kept, within], nodes.size, axis=0).T * q
+        curves += baseline_degc
+        np.clip(curves, 0.0, 100.0, out=curves)
+        dose = cem43(times[within], curves, variant)
+        weight = (course.weights[place][kept][:, None] * (shares / shares.sum())).ravel()
         found[:, place] = _quantiles(dose, weight, bounds)
     low, median, high = (frozen(row) for row in found)
     return DoseInterval(low, median, high, credible)
 
 
+def _likely(weights: FloatArray) -> NDArray[np.intp]:
+    """Return which responses hold all but a thousandth of the belief."""
+    order = np.argsort(weights)
+    kept: NDArray[np.intp] = order[np.cumsum(weights[order]) > _UNLIKELY]
+    return kept
+
+
 def _quantiles(values: FloatArray, weights: FloatArray, bounds: list[float]) -> FloatArray:
     """Return quantiles of weighted values, on the logarithm between neighbours."""
     order = np.argsort(values)
-    below = np.cumsum(weights[order]) - 0.5 * weights[order]
+    below = (np.cumsum(weights[order]) - 0.5 * weights[order]) / weights.sum()
     logs = np.log(np.maximum(values[order], 1e-12))
     quantiles: FloatArray = np.exp(np.interp(bounds, below, logs))
     return quantiles

@@ -17,7 +17,7 @@ from insonate.core import SettingsError
 from insonate.core.arrays import BoolArray, FloatArray, frozen
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.protocol import Protocol
-from insonate.thermometry.spot import Spot, displacement_pixels, fit_spot
+from insonate.thermometry.spot import Seen, Spot, displacement_pixels, fit_spot
 from insonate.thermometry.thermogram import Thermogram
 
 
@@ -114,7 +114,7 @@ class FocusMeasurement:
 
 
 @dataclass(frozen=True, eq=False)
-class _Smoothed:
+class Smoothed:
     """3×3 means over usable voxels, their standard deviations, and how many took part."""
 
     mean: FloatArray
@@ -160,13 +160,15 @@ def measure_focus(
     distance = geometry.distance_m(geometry.grid.points_of([*centre, 0.0]))
     near = thermogram.mask & (distance <= options.search_radius_m)
     far = thermogram.mask & (distance > options.off_target_radius_m)
-    smooth = _smoothed(thermogram)
+    smooth = smoothed(Seen.of(thermogram))
     reading = _read(thermogram, smooth, near, (_rounded(centre), options.significance))
     place = _Place(None, None, None, 0.0)
     if reading.seen:
         shift = displacement_pixels(thermogram, protocol, off_resonance_hz)
         half = round(options.fit_radius_m / protocol.pixel_m)
-        spot = fit_spot(thermogram, (shift, protocol.readout_axis), reading.index, half)
+        spot = fit_spot(
+            Seen.of(thermogram), (shift, protocol.readout_axis), reading.index, half
+        )
         place = _place(spot, geometry, float(geometry.grid.indices_of(target)[2]))
     return FocusMeasurement(
         peak_k=reading.value,
@@ -194,13 +196,13 @@ class _Reading:
 
 def _read(
     thermogram: Thermogram,
-    smooth: _Smoothed,
+    smooth: Smoothed,
     near: BoolArray,
     otherwise: tuple[tuple[int, int], float],
 ) -> _Reading:
     """Read the hottest credible voxel, or the mean round the target where there is none."""
     target, significance = otherwise
-    index = _hottest(smooth, near, significance)
+    index = hottest(smooth, near, significance)
     if index is not None:
         value, sigma = float(thermogram.delta_t_k[index]), float(thermogram.sigma_k[index])
         if value >= significance * sigma:
@@ -212,17 +214,18 @@ def _rounded(index: NDArray[np.float64]) -> tuple[int, int]:
     return round(float(index[0])), round(float(index[1]))
 
 
-def _smoothed(thermogram: Thermogram) -> _Smoothed:
-    mask = thermogram.mask
+def smoothed(seen: Seen) -> Smoothed:
+    """Return 3×3 means of a map, over usable voxels alone."""
+    mask = seen.mask
     count = _box(mask.astype(np.float32))
     safe = np.maximum(count, 1.0)
-    value = _box(np.where(mask, thermogram.delta_t_k, np.float32(0))) / safe
-    variance = _box(np.where(mask, thermogram.sigma_k, np.float32(0)) ** 2)
+    value = _box(np.where(mask, seen.value, np.float32(0))) / safe
+    variance = _box(np.where(mask, seen.sigma, np.float32(0)) ** 2)
     nothing = count == 0
     value[nothing] = np.nan
     sigma = np.sqrt(variance) / safe
     sigma[nothing] = np.nan
-    return _Smoothed(value, sigma, count)
+    return Smoothed(value, sigma, count)
 
 
 def _box(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -233,10 +236,8 @@ def _box(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
-def _hottest(
-    smooth: _Smoothed, where: BoolArray, significance: float
-) -> tuple[int, int] | None:
-    """Return the voxel with the hottest credible 3×3 mean; None where none is credible."""
+def hottest(smooth: Smoothed, where: BoolArray, significance: float) -> tuple[int, int] | None:
+    """Return the voxel with the highest credible 3×3 mean; None where none is credible."""
     credible = where & (smooth.count >= 6) & (smooth.mean >= significance * smooth.sigma)
     if not credible.any():
         return None
@@ -327,20 +328,20 @@ def credible_peak(thermogram: Thermogram, *, significance: float = 4.0) -> Peak:
     significance
         Standard deviations above which a 3×3 mean is believed; more among many voxels.
     """
-    smooth = _smoothed(thermogram)
+    smooth = smoothed(Seen.of(thermogram))
     chance = -float(ndtri(0.01 / max(int(np.count_nonzero(thermogram.mask)), 1)))
-    index = _hottest(smooth, thermogram.mask, max(significance, chance))
+    index = hottest(smooth, thermogram.mask, max(significance, chance))
     if index is None:
         return Peak((-1, -1), float("nan"), float("nan"))
     return Peak(index, float(thermogram.delta_t_k[index]), float(thermogram.sigma_k[index]))
 
 
 def _off_target(
-    thermogram: Thermogram, smooth: _Smoothed, far: BoolArray, significance: float
+    thermogram: Thermogram, smooth: Smoothed, far: BoolArray, significance: float
 ) -> float:
     # Among n places the highest of pure noise grows with n: one frame in a hundred may pass.
     chance = -float(ndtri(0.01 / max(int(np.count_nonzero(far)), 1)))
-    index = _hottest(smooth, far, max(significance, chance))
+    index = hottest(smooth, far, max(significance, chance))
     if index is not None:
         return float(smooth.mean[index])
     return float(thermogram.delta_t_k[far].mean()) if far.any() else float("nan")

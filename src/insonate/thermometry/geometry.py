@@ -101,7 +101,9 @@ class SliceGeometry:
         normal: NDArray[np.float64] = self.grid.affine[:3, 2] / self.grid.spacing_m[2]
         return normal
 
-    def points(self, *, subsamples: int = 1, through: int = 1) -> NDArray[np.float64]:
+    def points(
+        self, *, subsamples: int = 1, through: int = 1, exact: bool = False
+    ) -> NDArray[np.float64]:
         """Return sub-voxel sampling points, to sample a temperature or tissue for the scanner.
 
         Parameters
@@ -110,6 +112,11 @@ class SliceGeometry:
             Points per voxel along each axis of the image.
         through
             Points through the thickness.
+        exact
+            Whether two or three points along an axis lie where their plain mean is that of a cubic
+            over the voxel (±1/√3; 0, ±1/√2 of half of it: Chebyshev's quadrature) instead of in the
+            middles of equal parts, whose mean of a peak is too high: of 2 × 2 × 3 points in a voxel
+            of 1.1 × 1.1 × 3 mm by 3 % of a spot of 2.5 mm.
 
         Returns
         -------
@@ -117,9 +124,8 @@ class SliceGeometry:
             Shape (nx·subsamples, ny·subsamples, through, 3), CT frame, m.
         """
         nx, ny = self.shape
-        i = (np.arange(nx * subsamples) + 0.5) / subsamples - 0.5
-        j = (np.arange(ny * subsamples) + 0.5) / subsamples - 0.5
-        k = (np.arange(through) + 0.5) / through - 0.5
+        within, k = _nodes(subsamples, exact=exact), _nodes(through, exact=exact)
+        i, j = ((np.arange(n)[:, None] + within).ravel() for n in (nx, ny))
         columns = self.grid.affine[:3, :3].T
         in_plane = i[:, None, None, None] * columns[0] + j[None, :, None, None] * columns[1]
         points: NDArray[np.float64] = (
@@ -168,3 +174,19 @@ class SliceGeometry:
                 f"mm, the protocol '{protocol.name}' {tuple(protocol.matrix)} of "
                 f"{np.round(wanted * 1e3, 3)} mm; they must describe the same images."
             )
+
+
+_CHEBYSHEV = {
+    2: np.array([-1.0, 1.0]) / np.sqrt(3.0),
+    3: np.array([-1.0, 0.0, 1.0]) / np.sqrt(2.0),
+}
+"""Nodes of equal weight on [-1, 1] (Abramowitz & Stegun, Handbook of Mathematical Functions,
+table 25.5)."""
+
+
+def _nodes(count: int, *, exact: bool) -> NDArray[np.float64]:
+    """Return sampling places within a voxel from -0.5 to 0.5."""
+    nodes: NDArray[np.float64] = (np.arange(count) + 0.5) / count - 0.5
+    if exact and count in _CHEBYSHEV:
+        nodes = 0.5 * _CHEBYSHEV[count]
+    return nodes

@@ -13,11 +13,34 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from insonate.core import ImageError, SettingsError
+from insonate.core.arrays import BoolArray
 from insonate.thermometry.checks import complex_image
 from insonate.thermometry.protocol import Protocol
 from insonate.thermometry.thermogram import Thermogram
 
 _FWHM = 2.3548200450309493  # of a Gaussian of standard deviation 1: 2 √(2 ln 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A map that a spot is looked for in.
+
+    Parameters
+    ----------
+    value, sigma
+        Shape (nx, ny): what is seen, and its standard deviation, one unit.
+    mask
+        Shape (nx, ny), bool: usable.
+    """
+
+    value: NDArray[np.floating]
+    sigma: NDArray[np.floating]
+    mask: BoolArray
+
+    @classmethod
+    def of(cls, thermogram: Thermogram) -> "Seen":
+        """Return the temperatures of a thermogram, K."""
+        return cls(thermogram.delta_t_k, thermogram.sigma_k, thermogram.mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +55,10 @@ class Spot:
         Shape (2,): standard deviations of the centre, voxels.
     fwhm
         Shape (2,): full widths at half maximum, voxels.
-    amplitude_k
-        Height over its surroundings, K.
+    amplitude
+        Height over its surroundings, in the unit of the map.
+    amplitude_sigma
+        Its standard deviation.
     shift
         Displacement along the readout that was corrected at the centre, pixels.
     """
@@ -41,7 +66,8 @@ class Spot:
     index: NDArray[np.float64]
     sigma: NDArray[np.float64]
     fwhm: NDArray[np.float64]
-    amplitude_k: float
+    amplitude: float
+    amplitude_sigma: float
     shift: float
 
 
@@ -118,7 +144,7 @@ def displacement_pixels(
 
 
 def fit_spot(
-    thermogram: Thermogram,
+    seen: Seen,
     displacement: tuple[NDArray[np.float32], int],
     start: tuple[int, int],
     half_window: int,
@@ -127,7 +153,7 @@ def fit_spot(
 
     Parameters
     ----------
-    thermogram
+    seen
         The map.
     displacement
         Pixels, shape (nx, ny), and the readout axis.
@@ -144,12 +170,12 @@ def fit_spot(
     """
     shift, axis = displacement
     i, j = (slice(max(c - half_window, 0), c + half_window + 1) for c in start)
-    mask = thermogram.mask[i, j]
+    mask = seen.mask[i, j]
     if np.count_nonzero(mask) < 12:
         return None
     at = np.argwhere(mask) + np.array([i.start, j.start])
-    value = thermogram.delta_t_k[i, j][mask].astype(np.float64)
-    sigma = np.maximum(thermogram.sigma_k[i, j][mask].astype(np.float64), 1e-9)
+    value = seen.value[i, j][mask].astype(np.float64)
+    sigma = np.maximum(seen.sigma[i, j][mask].astype(np.float64), 1e-9)
     moved = shift[i, j][mask].astype(np.float64)
     points = at.astype(np.float64)
     points[:, axis] -= moved
@@ -167,7 +193,8 @@ def fit_spot(
         index=centre,
         sigma=np.sqrt(np.diag(covariance)[1:3] * excess),
         fwhm=_FWHM * width,
-        amplitude_k=float(result.x[0]),
+        amplitude=float(result.x[0]),
+        amplitude_sigma=float(np.sqrt(covariance[0, 0] * excess)),
         shift=float(moved[hottest]),
     )
 

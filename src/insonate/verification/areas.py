@@ -21,6 +21,7 @@ from insonate.verification import (
     itrusst_masks,
     outcomes,
     partial_volume,
+    push,
     record,
     report,
     scanner_data,
@@ -42,11 +43,12 @@ def _sound() -> Iterator[Check]:
 
 
 def _eye() -> Iterator[Check]:
-    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume."""
+    """Yield the checks of thermometry: closed forms, artefacts, between frames, partial volume, push."""
     yield from thermometry.checks()
     yield from artefacts.artefact_checks()
     yield from frame_time.frame_time_checks()
     yield from partial_volume.checks()
+    yield from push.checks()
 
 
 AREAS: dict[str, Checks] = {

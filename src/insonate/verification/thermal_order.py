@@ -24,6 +24,7 @@ from insonate.verification import bioheat, thermal_subjects
 from insonate.verification.bioheat import GaussianSource
 
 _BRAIN = thermal_subjects.tissue_medium(Tissue.BRAIN)
+_BESIDE = GaussianSource(1.0e7, 3e-3)
 
 
 def space_order(
@@ -96,31 +97,45 @@ def _order(errors: dict[float, float]) -> float:
 def joint_order(kind: type[Simulation] = Simulation) -> float:
     """Observed order of both grids together, cells and steps halved at once.
 
-    A Gaussian source beside the boundary between the grids. (At fixed cells the two grids differ
-    by what the coarse one gets wrong within a step, an error that falls as τ h².)
+    A Gaussian source beside the boundary between the grids.
     """
     return _order(joint_errors(kind))
 
 
+def pair_time_order(kind: type[Simulation] = Simulation) -> float:
+    """Observed order in time of both grids together, their cells fixed."""
+    return _order(pair_time_errors(kind))
+
+
+def pair_time_errors(kind: type[Simulation] = Simulation) -> dict[float, float]:
+    """Root mean square error (K) of the fine grid by the step (s), against 256 steps."""
+    model, heat, _ = _beside_the_boundary(2e-3)
+    ends = {16.0 / n: _in_steps(model, heat, n, kind) for n in (16, 32, 64, 256)}
+    *steps, finest = ends
+    return {s: float(np.sqrt(((ends[s] - ends[finest]) ** 2).mean())) for s in steps}
+
+
 def joint_errors(kind: type[Simulation] = Simulation) -> dict[float, float]:
     """Root mean square error (K) of the fine grid by the spacing (mm) of the coarse one."""
-    source = GaussianSource(1.0e7, 3e-3)
     errors = {}
     for h in (2e-3, 1e-3):
-        model = build_thermal_model(
-            thermal_subjects.brain_block(round(48e-3 / h), h), np.zeros(3),
-            options=ThermalOptions(
-                fine_half_width_m=8e-3, coarse_spacing_m=h, fine_spacing_m=h / 2
-            ),
-        )  # fmt: skip
-        middle = np.array([5e-3, 1e-3, 0.0])
-        heat = thermal_subjects.gaussian_heat(model, source, middle)
+        model, heat, middle = _beside_the_boundary(h)
         found = _in_steps(model, heat, round(16e-3 / h), kind)
         distance = np.linalg.norm(model.fine_grid.points() - middle, axis=-1)
         line = np.linspace(0.0, 20e-3, 400)
-        exact = CubicSpline(line, bioheat.gaussian_rise(_BRAIN, source, line, 16.0))(distance)
+        rise = bioheat.gaussian_rise(_BRAIN, _BESIDE, line, 16.0)
+        exact = CubicSpline(line, rise)(distance)
         errors[1e3 * h] = float(np.sqrt(((found - exact) ** 2).mean()))
     return errors
+
+
+def _beside_the_boundary(h: float) -> tuple[ThermalModel, HeatSource, NDArray[np.float64]]:
+    """Return two grids of h and h/2, heat beside their boundary, and its middle."""
+    options = ThermalOptions(fine_half_width_m=8e-3, coarse_spacing_m=h, fine_spacing_m=h / 2)
+    head = thermal_subjects.brain_block(round(48e-3 / h), h)
+    model = build_thermal_model(head, np.zeros(3), options=options)
+    middle = np.array([5e-3, 1e-3, 0.0])
+    return model, thermal_subjects.gaussian_heat(model, _BESIDE, middle), middle
 
 
 def source_time_order() -> float:
@@ -139,7 +154,7 @@ def source_time_errors() -> dict[float, float]:
         stepper = Stepper(lattice, np.zeros(lattice.grid.shape, np.float32), heat)
         for _ in range(count):
             stepper.evaluate(1.0)
-            stepper.step(8.0 / count, 1.0)
+            stepper.step(8.0 / count)
         ends[8.0 / count] = stepper.rise.copy()
     *steps, finest = ends
     return {s: float(np.sqrt(((ends[s] - ends[finest]) ** 2).mean())) for s in steps}
@@ -169,7 +184,7 @@ def _in_steps(
 def _carry(stepper: Stepper, time: float, count: int) -> NDArray[np.float32]:
     for _ in range(count):
         stepper.evaluate(0.0)
-        stepper.step(time / count, 0.0)
+        stepper.step(time / count)
     return stepper.rise[1:-1, 1:-1, 1:-1]
 
 

@@ -73,7 +73,7 @@ class HotSpot:
 
     def cells(self, geometry: SliceGeometry) -> NDArray[np.float64]:
         """Return the rise at the cells of a slice, as the scanner takes it."""
-        return self.at(geometry.points(subsamples=SUBSAMPLES, through=3))
+        return self.at(geometry.points(subsamples=SUBSAMPLES, through=3, exact=True))
 
     def voxel_mean(self, geometry: SliceGeometry, index: NDArray[np.float64]) -> float:
         """Return the mean over one voxel and the thickness, round a fractional index (i, j)."""

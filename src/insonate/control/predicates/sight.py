@@ -1,6 +1,6 @@
 """Sight: thermometry is fresh, good and believable, and the head is where it was."""
 
-from insonate.control.look import ROUNDING, Look, shown_under_power
+from insonate.control.look import ROUNDING, Look, estimated, shown_under_power
 
 
 def thermometry_age(look: Look) -> str:
@@ -8,6 +8,9 @@ def thermometry_age(look: Look) -> str:
     exposure, settings = look.exposure, look.settings
     if exposure is None:
         return ""
+    focus = estimated(look.state)
+    if focus is not None and focus.stale:
+        return focus.stale
     last_s = max(exposure.started_s, exposure.frame_end_s or exposure.started_s)
     frames = (look.state.time_s - last_s) / settings.frame_time_s
     limit = settings.limits.frame_age
@@ -21,8 +24,11 @@ def thermometry_age(look: Look) -> str:
 
 
 def thermometry_quality(look: Look) -> str:
-    """Say no where thermometry is too noisy or covers too little of the brain."""
+    """Say no where the latest frame was refused, is too noisy or covers too little of the brain."""
     frame, settings = shown_under_power(look), look.settings
+    focus = estimated(look.state)
+    if look.exposure is not None and focus is not None and focus.refused:
+        return f"The latest frame cannot be used: {focus.refused}"
     if frame is None:
         return ""
     if not frame.usable_share >= settings.minimum_usable_share:

@@ -6,19 +6,21 @@ from insonate.control.look import (
     Look,
     above,
     cem43_of_ramp,
+    estimated,
     scalp_ahead,
     shown_under_power,
     skull_ahead,
 )
 from insonate.control.regulator import next_frame_degc
+from insonate.core import Quantity
 
 
 def focal_temperature(look: Look) -> str:
     """Say no where the focus is, or would be within one frame, above its cap."""
     limit, exposure = look.settings.limits.focal_temperature, look.exposure
-    shown = shown_under_power(look)
-    if shown is not None and not shown.peak_degc <= limit.value:
-        return above("The latest frame's peak", shown.peak_degc, limit)
+    why = _focus_now(look, limit)
+    if why:
+        return why
     if exposure is None:
         planned = look.state.approved
         value = planned.predicted_peak_degc if planned is not None else math.nan
@@ -30,6 +32,17 @@ def focal_temperature(look: Look) -> str:
     if ahead <= limit.value or look.state.time_s >= exposure.off_at_s:
         return above("The measured peak", hottest, limit)
     return above("The measured peak, one frame on,", ahead, limit)
+
+
+def _focus_now(look: Look, limit: Quantity) -> str:
+    """Say no where the latest frame, or the estimate since, shows the focus above its cap."""
+    shown = shown_under_power(look)
+    if shown is not None and not shown.peak_degc <= limit.value:
+        return above("The latest frame's peak", shown.peak_degc, limit)
+    focus = estimated(look.state) if look.exposure is not None else None
+    if focus is not None and focus.frames > 0:
+        return above("The focus, as it is estimated now,", focus.focus_degc, limit)
+    return ""
 
 
 def off_target_dose(look: Look) -> str:

@@ -226,6 +226,22 @@ def _lesion(basis: str, scale: float) -> doc.LesionDescribed:
             "volume_240_mm3": 68.1 * scale,
             "volume_51_mm3": 77.7 * scale,
             "diameters_m": (0.0041 * scale, 0.0042 * scale, 0.0073 * scale),
+            "principal_diameters_m": (0.0073 * scale, 0.0042 * scale, 0.0041 * scale),
+            "long_axis": (0.07, -0.03, 0.997),
+            "neighbours": (
+                {
+                    "name": "internal capsule, genu",
+                    "distance_m": 0.0089,
+                    "peak_degc": 40.6 * scale,
+                    "dose_cem43": 0.4,
+                },
+                {
+                    "name": "sensory relay, hand",
+                    "distance_m": 0.0062,
+                    "peak_degc": 43.9 * scale,
+                    "dose_cem43": 19.0,
+                },
+            ),
             "centre_offset_m": (0.0003, -0.0001, 0.0005),
             "plane_spacing_m": 0.25e-3,
             "target_inside": True,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class NoteKind(StrEnum):
-    """What there is to say of a stream."""
+    """What there is to say of a stream of images."""
 
     JOINED = "joined"
     STALE = "stale"
