@@ -38,6 +38,14 @@ class Hands:
                     except httpx.HTTPError:
                         return
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.beating.join(10.0)
+        self.client.close()
+
     def do(self, path, **body):
         answer = self.client.post(f"api/{path}", json=body)
         assert answer.status_code < 300, (path, answer.text)
@@ -91,35 +99,36 @@ def served(tmp_path):
 
 def test_page_and_server_may_die_and_the_record_is_stopped_and_closed(served):
     process, address, folder = served
-    hands = Hands(address)
-    hands.do("open", what="phantom")
-    hands.idle()
-    for step in ("images", "head", "target"):
-        hands.do(f"approve/{step}")
-    hands.do("plan", engine="ray")
-    hands.idle()
-    hands.do("approve/plan")
-    hands.do("rehearsal", scenario="cooperative", seed=1, speed=2.0)
-    hands.lead("sonicating")
-    hands.there = False  # the page is gone
-    until(lambda: hands.state() != "sonicating")
-    record = folder / "run-1" / "record"
-    ended = next(e for e in read_chain(record).events if e.payload.kind == "sonication_ended")
-    assert ended.payload.guard == "operator"
-    hands.there = True  # and comes back
-    hands.lead("sonicating")
-    os.kill(process.pid, signal.SIGKILL)  # the server is gone, without a word
-    until(lambda: read_chain(record).finished)
-    events = open_record(record).events
-    last = [e.payload for e in events if e.payload.kind == "operator_command"]
-    assert [p.verb for p in last[-2:]] == ["stop", "finish"]
-    assert last[-1].why == "the console is gone"
-    power = [e.payload.power_w for e in events if e.payload.kind == "power_set"]
-    assert power[-1] == 0.0
-    assert events[-1].payload.outcome == "stopped"
-    assert replay_record(record).identical
-    until((folder / "run-1" / "report.html").is_file)
-    hands.over.set()
+    with Hands(address) as hands:
+        hands.do("open", what="phantom")
+        hands.idle()
+        for step in ("images", "head", "target"):
+            hands.do(f"approve/{step}")
+        hands.do("plan", engine="ray")
+        hands.idle()
+        hands.do("approve/plan")
+        hands.do("rehearsal", scenario="cooperative", seed=1, speed=2.0)
+        hands.lead("sonicating")
+        hands.there = False  # the page is gone
+        until(lambda: hands.state() != "sonicating")
+        record = folder / "run-1" / "record"
+        ended = next(
+            e for e in read_chain(record).events if e.payload.kind == "sonication_ended"
+        )
+        assert ended.payload.guard == "operator"
+        hands.there = True  # and comes back
+        hands.lead("sonicating")
+        os.kill(process.pid, signal.SIGKILL)  # the server is gone, without a word
+        until(lambda: read_chain(record).finished)
+        events = open_record(record).events
+        last = [e.payload for e in events if e.payload.kind == "operator_command"]
+        assert [p.verb for p in last[-2:]] == ["stop", "finish"]
+        assert last[-1].why == "the console is gone"
+        power = [e.payload.power_w for e in events if e.payload.kind == "power_set"]
+        assert power[-1] == 0.0
+        assert events[-1].payload.outcome == "stopped"
+        assert replay_record(record).identical
+        until((folder / "run-1" / "report.html").is_file)
 
 
 def test_a_process_that_computes_and_dies_is_told_and_started_anew(running):
