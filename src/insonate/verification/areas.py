@@ -7,6 +7,7 @@ from pathlib import Path
 from insonate.core import SettingsError
 from insonate.verification import (
     artefacts,
+    between_frames,
     born,
     cohort,
     control,
@@ -96,6 +97,7 @@ SLOW: dict[str, Checks] = {
     "field/shell": born.clinical_shell_checks,
     "field/curved": born.curved_checks,
     "field/masks": itrusst_masks.checks,
+    "thermometry/between": between_frames.slow_checks,
     "control/random": control.slow_checks,
     "control/scenarios": scenarios.slow_checks,
     "record": record.slow_checks,
