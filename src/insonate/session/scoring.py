@@ -53,12 +53,12 @@ def score(events: tuple[Event, ...], scenario: Scenario) -> tuple[Point, ...]:
             slowest_s is None or slowest_s <= wanted.answer_within_s,
         ),
         Point(
-            f"at most {wanted.minutes:g} minutes",
+            f"that outcome within {wanted.minutes:g} minutes",
             f"{minutes:.1f} minutes",
             right and minutes <= wanted.minutes,
         ),
         Point(
-            f"at most {wanted.energy_kj:g} kJ",
+            f"that outcome with at most {wanted.energy_kj:g} kJ",
             f"{energy_kj:.1f} kJ",
             right and energy_kj <= wanted.energy_kj,
         ),
