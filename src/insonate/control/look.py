@@ -69,7 +69,8 @@ def above(what: str, value: float, limit: Quantity) -> str:
     """Return nothing where ``value`` keeps ``limit``; a value that is not a number does not."""
     if value <= limit.value * ROUNDING:
         return ""
-    return f"{what} is {value:.4g} {limit.unit}; no more than {limit.value:g} {limit.unit} is allowed."
+    found = "not known" if math.isnan(value) else f"{value:.4g} {limit.unit}"
+    return f"{what} is {found}; no more than {limit.value:g} {limit.unit} is allowed."
 
 
 def cem43_of_ramp(start_degc: float, end_degc: float, duration_s: float) -> float:
