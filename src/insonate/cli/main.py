@@ -35,6 +35,7 @@ from insonate.core.provenance import DISCLAIMER, versions
 
 if TYPE_CHECKING:
     from insonate.report import Summary
+    from insonate.session.case import RehearsalResult
     from insonate.verification import Check
 
 app = typer.Typer(
@@ -161,16 +162,21 @@ def rehearse(
                 source, settings, how, out, progress=progress, replace=replace
             )
     if json:
-        ending = {
-            "score": [asdict(point) for point in result.score],
-            "expectation": [asdict(verdict) for verdict in result.verdicts],
-        }
-        print_json({**asdict(result.summary), **ending})
-    else:
-        _print_treatment(result.summary)
-        print_ending(result.score, result.verdicts)
-        plain.print(f"Record: {result.record}")
-        plain.print(f"Report: {result.report}")
+        _print_ending_as_json(result)
+        return
+    _print_treatment(result.summary)
+    print_ending(result.score, result.verdicts)
+    plain.print(f"Record: {result.record}")
+    plain.print(f"Report: {result.report}")
+
+
+def _print_ending_as_json(result: "RehearsalResult") -> None:
+    """Print summary, score and verdicts as one document."""
+    ending = {
+        "score": [asdict(point) for point in result.score],
+        "expectation": [asdict(verdict) for verdict in result.verdicts],
+    }
+    print_json({**asdict(result.summary), **ending})
 
 
 @app.command()

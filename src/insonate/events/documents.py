@@ -60,28 +60,9 @@ Payload = Annotated[
     SessionOpened
     | HeadDescribed
     | PlanDescribed
-    | TemperatureFrame
-    | CoolingReading
-    | CavitationReading
-    | ModelEstimate
-    | PatientReport
-    | OperatorCommand
-    | ClockTick
-    | ArrayReading
-    | OperatorPresent
-    | MotionReading
-    | FocusEstimate
+    | Observation
     | StreamNoted
-    | StateChanged
-    | SonicationProposed
-    | PowerSet
-    | SonicationEnded
-    | SonicationReviewed
-    | Resteered
-    | GuardRefused
-    | AlarmAcknowledged
-    | CommandRefused
-    | WaitSet
+    | Decision
     | TruthObserved
     | TruthCurve
     | HarmObserved
