@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import httpx
 import pytest
 
+from insonate.console.serve import Server, ServeOptions
 from insonate.record import open_record
 from insonate.record.reading import read_chain
 from insonate.session import replay_record
@@ -95,6 +97,16 @@ def served(tmp_path):
         assert line.startswith("Operate: http://127.0.0.1:"), line
         yield process, line.split(" ", 1)[1].strip(), tmp_path / "case"
         process.kill()
+
+
+def test_who_opens_the_address_before_the_server_serves_is_not_refused(tmp_path):
+    server = Server(ServeOptions(tmp_path / "case", draft=True))
+    port = int(server.addresses.operate.split(":")[2].split("/")[0])
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5.0):
+            pass
+    finally:
+        server._socket.close()
 
 
 def test_page_and_server_may_die_and_the_record_is_stopped_and_closed(served):

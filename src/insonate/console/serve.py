@@ -130,6 +130,7 @@ def _listening(options: ServeOptions) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((options.host, options.port))
+        made.listen(128)  # who opens the printed address at once waits, and is not refused
     except OSError as error:
         made.close()
         raise SettingsError(
