@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from insonate.console.serve import Server, ServeOptions
+from insonate.console.serve import ServeOptions, Server
 from insonate.record import open_record
 from insonate.record.reading import read_chain
 from insonate.session import replay_record

@@ -1,12 +1,14 @@
 """Heat in time."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
 
-from insonate.core import GeometryError, SettingsError, Tissue
+from insonate.core import Frame, GeometryError, Grid, SettingsError, Tissue
 from insonate.heat import (
     HeatSource,
     ThermalModel,
@@ -18,7 +20,14 @@ from insonate.heat import (
 )
 from insonate.heat.advance import Course
 from insonate.heat.folding import prolong
-from insonate.heat.readout import focus_peak, heat_flows, scalp_max, skull_max, temperature_at
+from insonate.heat.readout import (
+    focus_peak,
+    heat_flows,
+    hottest_near,
+    scalp_max,
+    skull_max,
+    temperature_at,
+)
 from insonate.heat.scheme import Judgement, Stepper, stage_count, stages
 from insonate.heat.simulation import Pacer
 from insonate.heat.voxels import block_mean
@@ -141,6 +150,25 @@ def test_right_is_right(
     other = temperature_at(model, hot, mirrored) - temperature_at(model, cooled, mirrored)
     assert rise > 5.0
     assert abs(other) < 0.1
+
+
+@pytest.mark.parametrize("shape", [(20, 22, 24), (7, 9, 6)])
+def test_the_hottest_point_is_that_of_the_spline_itself(shape: tuple[int, int, int]) -> None:
+    """Also where the hottest cell lies at the edge, and where the axes differ."""
+    rng = np.random.default_rng(3)
+    grid = Grid.centred((0.0, 0.0, 0.0), 0.5e-3, shape, Frame.CT)
+    head = SimpleNamespace(fine_grid=grid, focus_m=np.zeros(3))
+    for _ in range(10):
+        values = gaussian_filter(rng.standard_normal(shape), 1.2).astype(np.float32)
+        degc, point = hottest_near(head, values, 2e-2)
+        top = np.array(np.unravel_index(int(values.argmax()), shape))
+        near = np.stack(np.meshgrid(*[np.arange(-4, 5) / 8] * 3, indexing="ij"))
+        index = top.reshape(3, 1, 1, 1) + near
+        index = np.clip(index, 0, np.array(shape).reshape(3, 1, 1, 1) - 1)
+        whole = map_coordinates(values.astype(np.float64), index, order=3, mode="mirror")
+        assert degc == pytest.approx(float(whole.max()), abs=2e-3 * float(np.ptp(values)))
+        best = index.reshape(3, -1)[:, whole.argmax()]
+        assert np.abs(grid.indices_of(point) - best).max() <= 0.13
 
 
 def test_water_cools_the_scalp_and_leaves_the_brain(

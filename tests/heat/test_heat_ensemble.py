@@ -11,17 +11,17 @@ from insonate.heat import HeatSource, ThermalModel, ThermalState, advance
 from insonate.heat.ensemble import (
     SHIFTS,
     Members,
-    Observed,
     Range,
     Spread,
     band,
     draw_members,
     first_order,
+    member_rises,
     predict_members,
     skull_maxima,
-    update_members,
 )
 from insonate.heat.innovation import PRIOR_SCATTER, scatter_of
+from insonate.heat.learning import Observed, update_members
 from insonate.heat.local import changed, neighbourhood, sonicate
 from insonate.heat.prediction import UnitResponse, unit_response
 from insonate.heat.readout import focus_peak
@@ -47,6 +47,17 @@ def members_of(**values: list[float]) -> Members:
     base = {name: np.ones(count) for name in Spread().factors}
     base |= {name: np.zeros(count) for name in SHIFTS}
     return Members(MappingProxyType(base | {n: np.array(v, float) for n, v in values.items()}))
+
+
+def test_rises_alone_are_those_of_the_whole_prediction(
+    model: ThermalModel, heated: HeatSource, cooled: ThermalState, response: UnitResponse
+) -> None:
+    members = members_of(brain_absorption=[0.7, 1.0, 1.6], perfusion=[0.5, 1.0, 2.0])
+    sonication = Sonication(Stage.TREAT, 300.0, DURATION_S)
+    whole = predict_members(model, cooled, heated, response, members, sonication)
+    rises = member_rises(model, cooled, heated, members, sonication)
+    assert np.array_equal(rises, whole.rise_k)
+    assert np.ptp(rises) > 1.0
 
 
 def test_a_neighbourhood_heats_as_the_whole_head_does(

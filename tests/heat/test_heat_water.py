@@ -1,5 +1,6 @@
 """Flow and temperature of the water."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from insonate.core import SettingsError
 from insonate.heat import ThermalModel, ThermalState, advance
+from insonate.heat.advance import SAME_WATER_K, Course
 from insonate.heat.lattice import Material, Surroundings, build_lattice, with_exchange
 from insonate.heat.readout import heat_flows
 from insonate.heat.water import (
@@ -61,6 +63,41 @@ def test_still_water_takes_less_heat_and_lets_the_scalp_warm(
     assert 0 < taken[1] < 0.8 * taken[0]
     gained = [heat_flows(m, e).stored_j for m, e in zip((model, still), ends, strict=True)]
     assert gained[1] > gained[0]
+
+
+def test_water_that_drifts_does_not_shorten_the_steps(
+    model: ThermalModel, cooled: ThermalState
+) -> None:
+    """The water round a scalp warms by millikelvins a minute; a chiller that fails is another thing."""
+
+    def steps_after(degc: float) -> tuple[float, float]:
+        course = Course(model, cooled)
+        course.run(None, power_w=0.0, duration_s=600.0, water_degc=15.0)
+        long = course.state().step_s
+        course.run(None, power_w=0.0, duration_s=1.0, water_degc=degc)
+        return long[0], course.state().step_s[0]
+
+    long, drifted = steps_after(15.0 + 0.4 * SAME_WATER_K)
+    _, jumped = steps_after(15.0 + 2.0 * SAME_WATER_K)
+    assert drifted > 0.9 * long
+    assert jumped < drifted
+
+
+def test_drifting_water_gives_the_temperatures_that_short_steps_give(
+    model: ThermalModel, cooled: ThermalState, monkeypatch
+) -> None:
+    def warmed() -> np.ndarray:
+        course = Course(model, cooled)
+        for minute in range(10):
+            water = 15.0 + 0.02 * minute
+            course.run(None, power_w=0.0, duration_s=60.0, water_degc=water)
+        return course.degc()[1]
+
+    long = warmed()
+    monkeypatch.setattr(sys.modules[Course.__module__], "SAME_WATER_K", 0.0)
+    short = warmed()
+    assert not np.array_equal(long, short)
+    assert np.abs(long - short).max() < 0.02
 
 
 def test_water_warms_by_what_it_takes_and_flow_carries_it_off() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from insonate.core import TISSUES, Frame, Grid, Tissue
 from insonate.field import pressure_at
+from insonate.field.head_field import mean_square_in_head
 from insonate.planner import steer
 from insonate.planner.heating import Beam, focal_grid, heating
 
@@ -87,6 +88,18 @@ def test_what_the_skull_lets_through_does_not_change_what_reaches_it(coarse, dim
         cells = (low == int(tissue)) & (high == int(tissue)) & (before[inside] > 0)
         assert cells.sum() > 20
         assert np.allclose(after[inside][cells] / before[inside][cells], factor, rtol=1e-6)
+
+
+def test_tissue_gets_its_mean_square_and_water_none(coarse):
+    case, plan = coarse.case, coarse.case.treatment
+    held, square = case.thermal.coarse.held, case.heating.coarse_square
+    whole = mean_square_in_head(
+        case.thermal.coarse_grid.points(), case.head, plan.elements, plan.drive
+    )
+    assert held.any()
+    assert (whole[held] > 0).any()
+    assert np.array_equal(square[~held], whole[~held])
+    assert not square[held].any()
 
 
 def test_the_peak_is_near_the_target_and_moves_to_the_right_when_steered_right(coarse):

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from insonate.control import step
-from insonate.core import RecordError
+from insonate.core import RecordError, SettingsError
 from insonate.core.provenance import DISCLAIMER
 from insonate.events import Decision, Observation, Source, State, Verb
 from insonate.events import documents as doc
@@ -16,6 +16,7 @@ from insonate.plant import SCENARIOS
 from insonate.record import Recorder, open_record
 from insonate.report import summarise
 from insonate.session import replay_record
+from insonate.session.case import BETWEEN_S, RehearsalSettings
 from insonate.session.room import make_room, require_room
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -136,6 +137,26 @@ def test_power_is_only_set_after_approval_of_just_that_sonication(run):
 
 
 # --- replay ------------------------------------------------------------------------------------
+
+
+def test_questions_and_examination_take_their_time_after_every_sonication(run):
+    ends = of(run.record, doc.SonicationEnded)
+    asked = of(run.record, doc.OperatorCommand, doc.PatientReport)
+    assert len(ends) > 3
+    for end in ends:
+        after = min(e.time_s for e in asked if e.sequence > end.sequence)
+        assert after >= end.time_s + BETWEEN_S
+    cooled = [
+        e.time_s for e in of(run.record, doc.StateChanged) if e.payload.after is State.REVIEW
+    ]
+    # what the model asks for is told apart from what people take
+    assert cooled[0] < ends[0].time_s + 0.5 * BETWEEN_S
+
+
+@pytest.mark.parametrize("between_s", [-1.0, 3601.0, float("nan")])
+def test_a_time_between_sonications_that_is_none_is_refused(between_s):
+    with pytest.raises(SettingsError, match="between 0 and 3600 s"):
+        RehearsalSettings(between_s=between_s)
 
 
 def test_replay_gives_the_same_decisions(run):

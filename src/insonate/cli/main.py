@@ -132,6 +132,12 @@ def rehearse(
             "--stream", help="Send the scanner's images through the MRD server, as live ones."
         ),
     ] = False,
+    between: Annotated[
+        float,
+        typer.Option(
+            help="Minutes from power off to the next request: questions, examination."
+        ),
+    ] = 8.0,
     seed: Annotated[int, typer.Option(help="Draws the simulated patient and all noise.")] = 1,
     out: opt.Out = Path("build/rehearsal"),
     replace: opt.Replace = False,
@@ -156,6 +162,7 @@ def rehearse(
             operator=AskingOperator if asking else Unattended,
             speed=speed,
             stream=stream,
+            between_s=60.0 * between,
         )
         with progress_bars(quiet=quiet or asking) as progress:
             result = rehearse_case(

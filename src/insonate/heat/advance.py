@@ -16,6 +16,10 @@ from insonate.heat.options import ThermalOptions, require_water
 from insonate.heat.scheme import Stepper
 from insonate.heat.simulation import COARSE_STEPS, Pacer, Simulation
 
+SAME_WATER_K = 0.05
+"""Water that changes by less does not make time steps begin anew with the first one: what it moves in
+the scalp is below the error that a step of the coarse grid may make."""
+
 
 def advance(
     model: ThermalModel,
@@ -190,7 +194,7 @@ class Course:
             simulation.set_source(source)
             self._source = source
         simulation.set_water(water_degc)
-        same = power_w == power and abs(water_degc - water) < 1e-3
+        same = power_w == power and abs(water_degc - water) < SAME_WATER_K
         pacers = pacers_for(self.model.options, power_w, self._steps if same else None)
         simulation.run(duration_s, power_w, pacers, self._add)
         self._conditions = (power_w, water_degc)

@@ -8,7 +8,7 @@ response times the member's share of bone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import pi
 from types import MappingProxyType
 
@@ -20,7 +20,15 @@ from scipy.stats import norm, qmc, triang
 from insonate.core import SettingsError, Tissue
 from insonate.core.arrays import frozen
 from insonate.core.tissue import TISSUES
-from insonate.heat.local import Neighbourhood, changed, grid_of, neighbourhood, sonicate
+from insonate.heat.local import (
+    COOL_S,
+    LocalRun,
+    Neighbourhood,
+    changed,
+    grid_of,
+    neighbourhood,
+    sonicate,
+)
 from insonate.heat.model import HeatSource, ThermalModel, ThermalState
 from insonate.heat.prediction import UnitResponse
 from insonate.plan.model import Sonication
@@ -216,6 +224,25 @@ def predict_members(  # noqa: PLR0913 - a head, how warm, what heats, who, what 
     return Prediction(peak, target, rise, 1e9 * volume, diameter, skull)
 
 
+def member_rises(
+    model: ThermalModel,
+    state: ThermalState,
+    source: HeatSource,
+    members: Members,
+    sonication: Sonication,
+    *,
+    half_width_m: float = 9e-3,
+) -> Floats:
+    """Return each member's rise of the focus at the end of power, K; parameters as ``predict_members``."""
+    place = neighbourhood(model, state, source, half_width_m)
+    rises = []
+    for member in range(members.count):
+        run = _run(place, members, member, sonication, Spread(), cool_s=0.0)
+        top = np.unravel_index(int(run.end_degc.argmax()), run.end_degc.shape)
+        rises.append(_between(run.end_degc, top) - float(place.degc[top]))
+    return np.array(rises)
+
+
 def skull_maxima(state: ThermalState, response: UnitResponse, power_w: ArrayLike) -> Floats:
     """Return the skull's maximum for each power (W), by superposition, °C; NaN without bone."""
     now = state.coarse_degc.ravel()[response.skull_cells]
@@ -252,13 +279,8 @@ def _one(
     spread: Spread,
 ) -> tuple[float, float, float, float]:
     """Return peak and target (°C), rise (K) and lesion (m³) of one member."""
-    factor = {name: float(values[member]) for name, values in members.values.items()}
-    own = changed(place, conductivity=factor["conductivity"], perfusion=factor["perfusion"])
-    strength = factor["brain_absorption"] * focal_intensity(
-        members, member, spread, FREQUENCY_HZ
-    )
-    run = sonicate(own, strength * sonication.power_w, sonication.duration_s)
-    grid = grid_of(model, own)
+    run = _run(place, members, member, sonication, spread)
+    grid = grid_of(model, place)
     top = np.unravel_index(int(run.end_degc.argmax()), run.end_degc.shape)
     peak, point = _between(run.end_degc, top), grid.points_of(np.array(top))
     # the target lies where the planned focus is when the true focus is shifted away from it
@@ -268,6 +290,25 @@ def _one(
     )
     volume = float((run.dose >= LESION_CEM43).sum()) * grid.voxel_volume_m3
     return peak, target, peak - float(place.degc[top]), volume
+
+
+def _run(
+    place: Neighbourhood,
+    members: Members,
+    member: int,
+    sonication: Sonication,
+    spread: Spread,
+    *,
+    cool_s: float = COOL_S,
+) -> LocalRun:
+    """Run one sonication of one member."""
+    factor = {name: float(values[member]) for name, values in members.values.items()}
+    own = changed(place, conductivity=factor["conductivity"], perfusion=factor["perfusion"])
+    strength = factor["brain_absorption"] * focal_intensity(
+        members, member, spread, FREQUENCY_HZ
+    )
+    power_w = strength * sonication.power_w
+    return sonicate(own, power_w, sonication.duration_s, cool_s=cool_s)
 
 
 def _between(values: NDArray[np.float32], top: tuple[np.intp, ...]) -> float:
@@ -308,83 +349,3 @@ def first_order(members: Members, values: ArrayLike) -> dict[str, float]:
         chance = 3.0 / (len(y) - 1)
         shares[name] = max(0.0, (explained - chance) / (1.0 - chance))
     return shares
-
-
-@dataclass(frozen=True)
-class Observed:
-    """A focal rise (K) that was measured, with its standard deviation."""
-
-    rise_k: float
-    sigma_k: float
-
-
-def update_members(
-    members: Members,
-    predicted_rise_k: Floats,
-    observed: tuple[Observed, ...],
-    *,
-    seed: int = 2,
-) -> Members:
-    """Learn from measured sonications: the ensemble Kalman update in logarithms.
-
-    The rise is a product of what the members differ in, nearly, so its logarithm is linear in
-    theirs. With C the covariance over the members of log properties and log rises, R that of the
-    measured ones, each member moves by C_xy (C_yy + R)^{−1} (y + ε − y_member) (Evensen, Ocean
-    Dynamics 53:343, 2003). Shifts are moved likewise, in metres.
-
-    Parameters
-    ----------
-    members
-        The prior.
-    predicted_rise_k
-        Shape (members, sonications): what each member predicts for what was measured, K.
-    observed
-        What was measured.
-    seed
-        Draws the perturbations ε.
-
-    Returns
-    -------
-    Members
-        The posterior; the prior itself where nothing was observed.
-
-    Raises
-    ------
-    SettingsError
-        When a rise is not positive, or the shapes do not fit.
-    """
-    rises = np.asarray(predicted_rise_k, dtype=np.float64)
-    if rises.shape != (members.count, len(observed)):
-        raise SettingsError(
-            f"{len(observed)} sonications were measured on {members.count} members, but the "
-            f"predictions have shape {rises.shape}; give one rise for each of both."
-        )
-    if not observed:
-        return members
-    if not ((rises > 0).all() and all(o.rise_k > 0 and o.sigma_k > 0 for o in observed)):
-        raise SettingsError(
-            "A sonication can only be learnt from where every rise and its standard deviation "
-            "are positive; leave out those that did not heat."
-        )
-    names = list(members.values)
-    x = np.stack([_to_log(name, members.values[name]) for name in names], axis=1)
-    y = np.log(rises)
-    noise = np.array([o.sigma_k / o.rise_k for o in observed])
-    seen = np.log([o.rise_k for o in observed])
-    rng = np.random.default_rng(seed)
-    draws = noise * rng.standard_normal(y.shape)
-    draws -= draws.mean(axis=0)
-    dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
-    cross = dx.T @ dy / (members.count - 1)
-    inner = dy.T @ dy / (members.count - 1) + np.diag(noise**2)
-    moved = x + (seen + draws - y) @ np.linalg.solve(inner, cross.T)
-    values = {name: frozen(_from_log(name, moved[:, i])) for i, name in enumerate(names)}
-    return replace(members, values=MappingProxyType(values))
-
-
-def _to_log(name: str, values: Floats) -> Floats:
-    return values if name in SHIFTS else np.log(values)
-
-
-def _from_log(name: str, values: Floats) -> Floats:
-    return values if name in SHIFTS else np.exp(values)

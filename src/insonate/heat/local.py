@@ -22,6 +22,9 @@ from insonate.heat.options import ThermalOptions
 from insonate.heat.scheme import Stepper
 from insonate.heat.simulation import HOT_RISE_K, Pacer
 
+COOL_S = 15.0
+"""Setting: after so long hardly any dose is added."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
@@ -121,7 +124,7 @@ def changed(place: Neighbourhood, *, conductivity: float, perfusion: float) -> N
 
 
 def sonicate(
-    place: Neighbourhood, power_w: float, duration_s: float, *, cool_s: float = 15.0
+    place: Neighbourhood, power_w: float, duration_s: float, *, cool_s: float = COOL_S
 ) -> LocalRun:
     """Run one sonication and let it cool.
 
@@ -132,7 +135,7 @@ def sonicate(
     power_w, duration_s
         Acoustic power, W, and how long, s.
     cool_s
-        How long it cools before the dose is read, s.
+        How long it cools before the dose is read, s, at least 0.
 
     Returns
     -------

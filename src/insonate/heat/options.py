@@ -31,7 +31,8 @@ class ThermalOptions:
     power_step_s, cooling_step_s
         Longest time step while power is on, and while it is off.
     first_step_s
-        First time step after power or water have changed; no step is shorter.
+        First time step after power or water have changed (water by more than 0.05 K); no step is
+        shorter.
     step_tolerance_k
         How far the temperature of a cell above 40 °C may depart from a straight line within one
         step: dose is integrated along straight lines.

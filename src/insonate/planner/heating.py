@@ -54,7 +54,7 @@ class Heating:
     peak_m
         Where that is, shape (3,), CT frame, m.
     coarse_square
-        |p|² at 1 W on the coarse thermal grid, Pa²; the same for every steering.
+        |p|² at 1 W on the coarse thermal grid, Pa², 0 in water; the same for every steering.
     """
 
     source: HeatSource
@@ -121,9 +121,7 @@ def heating(
         ray_field(elements, drive, rays, focal_grid(model, centre)), beam.transmission
     )
     if coarse_square is None:
-        points = model.coarse_grid.points()
-        coarse_square = mean_square_in_head(points, head, elements, drive)
-        coarse_square[_in_brain(head, points)] *= beam.transmission**2
+        coarse_square = _coarse_square(head, model, beam)
     source = heat_source(model, head, field, coarse_square)
     magnitude = np.abs(field.pressure)
     index = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
@@ -134,6 +132,17 @@ def heating(
         field.grid.points_of(index),
         coarse_square,
     )
+
+
+def _coarse_square(head: HeadModel, model: ThermalModel, beam: Beam) -> NDArray[np.float64]:
+    """Return |p|² on the coarse grid where tissue can be heated; 0 in water."""
+    tissue = ~model.coarse.held
+    points = model.coarse_grid.points()[tissue]
+    square = mean_square_in_head(points, head, beam.elements, beam.drive)
+    square[_in_brain(head, points)] *= beam.transmission**2
+    everywhere = np.zeros(model.coarse_grid.shape)
+    everywhere[tissue] = square
+    return everywhere
 
 
 def _in_brain(head: HeadModel, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -55,6 +55,10 @@ from insonate.session.truths import record_curve, record_harm, record_true_lesio
 from insonate.session.world import build_world
 from insonate.thermometry import CLINICAL_3T, Protocol
 
+BETWEEN_S = 480.0
+"""Setting: about three hours (NICE HTG491) for 6-14 sonications (clinical series) are 13 to 30
+minutes each, preparation included; eight minutes each leave an hour for that with 14."""
+
 
 @dataclass(frozen=True)
 class RehearsalSettings:
@@ -76,11 +80,15 @@ class RehearsalSettings:
         The people who look on, with a clock of their own; None where nobody does.
     stream
         Whether the scanner's images go through an MRD server on loopback, as live ones would.
+    between_s
+        How long at least after each sonication until anything is asked for, s, up to an hour: the
+        patient is asked and examined, the maps are looked at. It counts only where nobody looks on.
 
     Raises
     ------
     SettingsError
-        When there is no such scenario, the seed is negative, or the speed not positive.
+        When there is no such scenario, the seed is negative, the speed not positive, or the time
+        between sonications out of range.
     """
 
     scenario: str = "cooperative"
@@ -90,9 +98,15 @@ class RehearsalSettings:
     speed: float | None = None
     live: Live | None = None
     stream: bool = False
+    between_s: float = BETWEEN_S
 
     def __post_init__(self) -> None:
         scenario_named(self.scenario)
+        if not 0.0 <= self.between_s <= 3600.0:
+            raise SettingsError(
+                f"The time between sonications is {self.between_s:g} s; it must lie between 0 and "
+                "3600 s."
+            )
         Pace(self.speed)
         if self.seed < 0:
             raise SettingsError(
@@ -166,7 +180,9 @@ def _rehearse_beside(
     name = scenario_named(settings.scenario).beside
     if not name:
         return None
-    again = RehearsalSettings(name, settings.seed, settings.protocol)
+    again = RehearsalSettings(
+        name, settings.seed, settings.protocol, between_s=settings.between_s
+    )
     return rehearse_plan(case, again, out, progress=progress)
 
 
@@ -220,7 +236,8 @@ def _run(
     control = control_settings(case, world.frame_s, goals_of(scenario))
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
-    manner = Manner(settings.operator, Pace(settings.speed), progress, settings.live)
+    pace = Pace(settings.speed)
+    manner = Manner(settings.operator, pace, progress, settings.live, settings.between_s)
     with ExitStack() as stack:
         if settings.stream:
             world.receiver = stack.enter_context(Loopback(world.scanner, world.port))
@@ -254,6 +271,7 @@ def _open(
             "elements": str(case.settings.element_count),
             "absorbed share of bone": _share(case),
             "scenario": scenario_named(settings.scenario).description,
+            "from power off to the next request at least": f"{settings.between_s:g} s",
             "truth (known only in simulation)": _words(reality),
         },
         control=settings_to_json(control),

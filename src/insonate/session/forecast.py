@@ -9,15 +9,15 @@ from insonate.events.documents import Band, HeatForecast, TemperatureFrame
 from insonate.heat.ensemble import (
     SHIFTS,
     Members,
-    Observed,
     Prediction,
     band,
     draw_members,
     first_order,
+    member_rises,
     predict_members,
-    update_members,
 )
 from insonate.heat.innovation import scatter_of
+from insonate.heat.learning import Observed, update_members
 from insonate.heat.prediction import UnitResponse, unit_response
 from insonate.plan import Sonication, Stage
 from insonate.plant import World
@@ -150,13 +150,24 @@ class _Runs:
         power, duration = driven
         duration = round(duration, 1)
         if duration not in self._rises:
-            self._rises[duration] = self.predict(members, (power, duration)).rise_k / power
+            self._rises[duration] = self._rise_k(members, (power, duration)) / power
         return self._rises[duration] * power
 
     def planned_rise_k(self, members: Members, driven: tuple[float, float]) -> float:
         """Return the rise of a member that has the plan's properties, K."""
         plan = {name: np.zeros(1) if name in SHIFTS else np.ones(1) for name in members.values}
-        return float(self.predict(Members(plan), driven).rise_k[0])
+        return float(self._rise_k(Members(plan), driven)[0])
+
+    def _rise_k(self, members: Members, driven: tuple[float, float]) -> NDArray[np.float64]:
+        power, duration = driven
+        return member_rises(
+            self._case.thermal,
+            self._rest,
+            self._case.heating.source,
+            members,
+            Sonication(Stage.TREAT, power, duration),
+            half_width_m=HALF_WIDTH_M,
+        )
 
     def _response(self, duration: float) -> UnitResponse:
         """Return the response of the nearest duration that the plan has computed."""

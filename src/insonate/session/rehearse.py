@@ -62,13 +62,15 @@ class Ended:
 class Manner:
     """How a treatment is run: who operates, how fast, and who is told how far it is.
 
-    With ``live`` people look on: its clock takes the place of ``pace``.
+    With ``live`` people look on: its clock takes the place of ``pace``, and they take what time they
+    need. Without it at least ``between_s`` pass from power off until anything is asked for.
     """
 
     operator: OperatorFor = Unattended
     pace: Pace = field(default_factory=Pace)
     progress: Progress = silent
     live: Live | None = None
+    between_s: float = 0.0
 
 
 class Treatment:
@@ -94,6 +96,8 @@ class Treatment:
         self._last: tuple[Decision, ...] = ()
         self._frames: list[TemperatureFrame] = []
         self._cooling_frames = 0
+        self._between_s = how.between_s if how.live is None else 0.0
+        self._busy_until_s = 0.0
         self._why = ""
 
     def run(self) -> Ended:
@@ -122,6 +126,9 @@ class Treatment:
 
     def _go_on(self) -> None:
         """Do what the operator asks for, or let it cool, or linger."""
+        if self._world.time_s < self._busy_until_s - SETTLED_S:
+            self._cool()
+            return
         command = self._operator(self.state, self._last, self._world.time_s)
         if command is not None:
             self._command(command)
@@ -196,7 +203,8 @@ class Treatment:
 
     def _cool(self) -> None:
         world = self._world
-        self._wait(max(self.state.wait_until_s, world.time_s + LEAST_STEP_S))
+        least_s = max(self._busy_until_s, world.time_s + LEAST_STEP_S)
+        self._wait(max(self.state.wait_until_s, least_s))
         self._observe(world.read_water(), Source.COOLING)
         self._observe(world.read_model(), Source.MODEL)
         self._observe(ClockTick(), Source.SESSION)
@@ -361,6 +369,7 @@ class Treatment:
                 self._world.steer(decision.total_m)
             case SonicationEnded():
                 self._cooling_frames = FRAMES_AFTER
+                self._busy_until_s = self._world.time_s + self._between_s
                 observe_truth(self._world, self._recorder, decision.sonication)
             case StateChanged(after=State.BASELINE):
                 self._world.take_references()
