@@ -7,7 +7,7 @@ import pytest
 from insonate.control.guards import refusals
 from insonate.control.look import estimated
 from insonate.control.regulator import goal_reached
-from insonate.control.review import stage_done
+from insonate.control.review import review, stage_done
 from insonate.events import EndReason, State
 from insonate.events.documents import PowerSet, SonicationReviewed
 from insonate.events.sight import FocusEstimate
@@ -114,6 +114,37 @@ def test_a_dose_counts_when_the_low_end_of_its_interval_reaches_the_goal(powered
     assert stage_done(replace(treat, dose_cem43=0.0), powered.settings, sure)
     hot = replace(treat, peak_degc=57.0)
     assert stage_done(hot, powered.settings, unsure)
+
+
+@pytest.mark.parametrize(
+    ("lows", "offset_m", "lesion"),
+    [
+        ((0.7, 0.7, 0.7), (0.0, 0.0, 0.0), True),
+        ((0.7, 0.7, 0.5), (0.0, 0.0, 0.0), False),
+        ((0.7, 0.7, 0.7), None, True),
+        ((0.7, 0.7, 0.7), (2e-3, 0.0, 0.0), False),
+        ((5.0,), (0.0, 0.0, 0.0), False),
+        ((5.0, 5.0), (0.0, 0.0, 0.0), True),
+        ((1.0, 0.9, 0.1), (0.0, 0.0, 0.0), True),
+    ],
+)
+def test_doses_that_fall_short_add_up_to_a_lesion_and_one_counts_no_more_than_its_goal(
+    powered, lows, offset_m, lesion
+):
+    state, settings = powered.state, powered.settings
+    for number, low in enumerate(lows, start=1):
+        exposure = replace(
+            state.exposure, sonication=number, stage=Stage.TREAT, peak_degc=55.0,
+            offset_m=offset_m, ended_s=10.0,
+        )  # fmt: skip
+        goal = settings.dose_goal_cem43
+        told = estimate(
+            powered, sonication=number, dose_low_cem43=low * goal, dose_high_cem43=9 * goal
+        )
+        seen = replace(state.seen, focus=told)
+        state = replace(state, sonication=number, exposure=exposure, seen=seen)
+        state, _ = review(state, settings)
+    assert state.lesion is lesion
 
 
 def test_the_review_carries_the_interval_and_none_where_nobody_estimates(powered):

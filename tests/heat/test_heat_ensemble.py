@@ -49,6 +49,21 @@ def members_of(**values: list[float]) -> Members:
     return Members(MappingProxyType(base | {n: np.array(v, float) for n, v in values.items()}))
 
 
+def test_a_response_goes_on_beyond_its_duration_by_superposition(
+    model: ThermalModel, heated: HeatSource, response: UnitResponse
+) -> None:
+    """What 8 s and their cooling tell of 14 s of power is what 16 s of power show."""
+    time, rise = response.step_response()
+    whole = unit_response(model, heated, 2 * DURATION_S)
+    on = whole.time_s <= 2 * DURATION_S
+    found = np.interp(whole.time_s[on], time, rise)
+    assert time[-1] == pytest.approx(14.0)
+    assert (np.diff(rise) > 0).all()
+    late = (whole.time_s[on] > DURATION_S) & (whole.time_s[on] <= 14.0)
+    assert late.any()
+    assert found[late] == pytest.approx(whole.focus[on][late], rel=0.01)
+
+
 def test_rises_alone_are_those_of_the_whole_prediction(
     model: ThermalModel, heated: HeatSource, cooled: ThermalState, response: UnitResponse
 ) -> None:

@@ -6,19 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 
 from insonate.core import SettingsError
 from insonate.heat.dose import cem43
-from insonate.thermometry.between import (
-    Bank,
-    Course,
-    PowerPiece,
-    dose_interval,
-    observe_frame,
-    responses,
-    rise_at,
-    spot_bank,
-)
+from insonate.thermometry.bank import CURVE_STEP_S, Bank, PowerPiece, responses, spot_bank
+from insonate.thermometry.between import Course, dose_interval, observe_frame, rise_at
 from insonate.verification import frame_time as subject
 
 POWER = (PowerPiece(0.0, 8.0, 200.0), PowerPiece(8.0, 12.0, 50.0))
@@ -76,6 +69,72 @@ def test_conduction_from_a_gaussian_spot_agrees_with_its_closed_form():
         wanted = tau * np.log(1 + t / tau)
         found = r[0, np.searchsorted(at, t)]
         assert wanted * (1 - 9.3e-3 * t) < found < wanted
+
+
+STEP = (np.array([0.0, 1.0, 4.0, 10.0, 20.0, 60.0]), np.array([0.0, 0.9, 2.5, 4.0, 5.0, 6.0]))
+
+
+def test_what_a_model_knows_of_one_watt_is_superposed():
+    bank = spot_bank(step=STEP)
+    own = bank.curves[5]  # not stretched
+    first = CURVE_STEP_S / own[1]
+    pieces = (
+        PowerPiece(0.0, 10.0, 2.0),
+        PowerPiece(10.0, 14.0, 0.0),
+        PowerPiece(14.0, 20.0, 3.0),
+    )
+    at, r, area = responses(bank, pieces, (4.0, 12.0, 20.0))
+    row = len(bank.rates) + len(bank.widths) + 5
+
+    def known(t):
+        return PchipInterpolator(*STEP)(max(t, 0.0))
+
+    for t in (4.0, 12.0, 20.0):
+        wanted = 2.0 * known(t) - 2.0 * known(t - 10.0) + 3.0 * known(t - 14.0)
+        found = r[row, np.searchsorted(at, t)]
+        assert found / own[80] == pytest.approx(wanted / known(4.0), rel=2e-3)
+    assert first == pytest.approx(1.0, rel=0.05)  # each begins to rise with 1 a second
+    whole = np.trapezoid(
+        np.interp(np.linspace(0, 4, 801), np.arange(own.size) * CURVE_STEP_S, own)
+    )
+    assert area[row, np.searchsorted(at, 4.0)] == pytest.approx(2.0 * whole * 4 / 800, rel=1e-3)
+
+
+def test_a_curve_that_is_known_is_followed_where_gaussians_are_not():
+    """A core on a pedestal: a Gaussian's centre no longer warms where this one does."""
+    power = (PowerPiece(0.0, 20.0, 100.0),)
+    known = PchipInterpolator(*STEP)
+
+    def mean(a, b):
+        times = np.linspace(a, b, 200)
+        warm = known(times) - np.where(times > 20.0, known(np.maximum(times - 20.0, 0.0)), 0.0)
+        return 0.03 * 100.0 * float(warm.mean())
+
+    errors = []
+    for bank in (spot_bank(0.6e-3, step=STEP), spot_bank(0.6e-3)):
+        course = Course.begin(bank, 1)
+        for n in range(6):
+            window = (3.4 * n, 3.4 * n + 3.4)
+            course = observe_frame(course, [mean(*window)], [0.2], window, power)
+        rise, _ = rise_at(course, power, 20.0)
+        errors.append(abs(float(rise[0]) - 0.03 * 100.0 * float(known(20.0))))
+    assert errors[0] < 0.15
+    assert errors[1] > 2 * errors[0]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ([0.0, 1.0], [0.0, 1.0]),
+        ([0.5, 1.0, 2.0], [0.0, 1.0, 2.0]),
+        ([0.0, 1.0, 2.0], [0.0, -1.0, 2.0]),
+        ([0.0, 1.0, 2.0], [0.0, 1.0, np.nan]),
+        ([0.0, 1.0, 2.0], [0.0, 1.0]),
+    ],
+)
+def test_a_step_response_that_is_none(step):
+    with pytest.raises(SettingsError, match="step response"):
+        spot_bank(step=step)
 
 
 @settings(max_examples=20, deadline=None)

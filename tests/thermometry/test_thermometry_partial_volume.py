@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from insonate.core import Tissue
 from insonate.heat.build import build_thermal_model
 from insonate.heat.options import ThermalOptions
+from insonate.heat.readout import hottest_near
 from insonate.thermometry import CLINICAL_3T, SliceGeometry
-from insonate.thermometry.partial_volume import LARGEST_FACTOR, partial_volume_factor
+from insonate.thermometry.cells import spot_change
+from insonate.thermometry.partial_volume import LARGEST_FACTOR, Reading, partial_volume_factor
 from insonate.verification.thermal_subjects import hand_made_head, uniform_state
 
 PROTOCOL = replace(CLINICAL_3T, matrix=(48, 48), pixel_m=1.5e-3)
@@ -115,3 +118,44 @@ def test_no_rise_says_nothing_and_a_needle_is_bounded(model):
 def test_the_factor_is_of_shape_alone(model, peak):
     expected = closed_form(1.5e-3)
     assert factor(model, with_spot(model, 1.5e-3, peak)) == pytest.approx(expected, rel=0.03)
+
+
+# --- how the voxel was read ------------------------------------------------------------------
+
+
+def imaged(model, state, readout_axis=1, offset_m=(0.0, 0.0, 0.0)):
+    """Return the hottest voxel of an image of the state, K, made of much finer cells."""
+    protocol = replace(CLINICAL_3T, matrix=(16, 16), readout_axis=readout_axis)
+    geometry = SliceGeometry.through(FOCUS, "axial", protocol)
+    points = geometry.points(subsamples=8, through=8) + np.asarray(offset_m)
+    index = model.fine_grid.indices_of(points).reshape(-1, 3).T
+    rise = state.fine_degc.astype(np.float64) - 37.0
+    kelvin = map_coordinates(rise, index, order=3, mode="nearest").reshape(points.shape[:-1])
+    return float(spot_change(kelvin.astype(np.float32), protocol, 8).max()), protocol
+
+
+@pytest.mark.parametrize("readout_axis", [0, 1])
+@pytest.mark.parametrize("peak_k", [5.0, 15.0, 25.0])
+def test_with_its_reading_the_factor_is_right_however_hot(model, peak_k, readout_axis):
+    """The phase of a sum is no mean of phases, and heat displaces itself: both depend on the peak."""
+    state = with_spot(model, 0.7e-3, peak_k)
+    read, protocol = imaged(model, state, readout_axis)
+    geometry = SliceGeometry.through(FOCUS, "axial", protocol)
+    shape = with_spot(model, 0.7e-3, 10.0)  # the model knows the shape, not the height
+    rest = uniform_state(model, 37.0)
+    how = Reading(protocol, read)
+    right = partial_volume_factor(model, [(shape, 1.0)], rest, geometry, reading=how)
+    naive = partial_volume_factor(model, [(shape, 1.0)], rest, geometry)
+    true = hottest_near(model, state.fine_degc - 37.0, 6e-3)[0]
+    assert right * read == pytest.approx(true, rel=0.01)
+    if peak_k > 10.0:
+        assert naive * read < 0.985 * true
+
+
+def test_a_reading_of_nothing_is_no_reason_to_multiply_without_end(model):
+    geometry = SliceGeometry.through(FOCUS, "axial", PROTOCOL)
+    rest, hot = uniform_state(model, 37.0), with_spot(model, 1.2e-3, 10.0)
+    for read in (0.0, -3.0, 40.0):
+        how = Reading(PROTOCOL, read)
+        found = partial_volume_factor(model, [(hot, 1.0)], rest, geometry, reading=how)
+        assert 1.0 <= found <= LARGEST_FACTOR

@@ -9,6 +9,7 @@ from insonate.core import Frame, GeometryError, Grid, ImageError, SettingsError,
 from insonate.head.phantom import Feature, PhantomOptions, feature_centre_m, phantom_head
 from insonate.thermometry import CLINICAL_3T, SliceGeometry, acquire, slice_anatomy
 from insonate.thermometry.anatomy import regions_of
+from insonate.thermometry.cells import NO_DETAIL, Detail
 from insonate.thermometry.relaxation import RELAXATION, gradient_echo_signal
 from insonate.thermometry.scanner import HeadMotion
 from insonate.thermometry.susceptibility import SUSCEPTIBILITY_PPM, field_map, shimmed
@@ -217,3 +218,61 @@ def test_anatomies_that_cannot_be(ellipse):
         replace(ellipse, scalp=np.zeros((3, 3), np.float32))
     with pytest.raises(ImageError, match="holds NaN"):
         replace(ellipse, texture=ellipse.texture * np.float32("nan"))
+
+
+# --- a spot narrower than a cell ----------------------------------------------------------------
+
+
+def detail_of(kelvin, low, high):
+    """Return a box of cells from a field in four parts along each edge of a cell's half."""
+    a, b = high[0] - low[0], high[1] - low[1]
+    return Detail(low, np.ascontiguousarray(kelvin.reshape(a, 2, b, 2, -1).swapaxes(1, 2)))
+
+
+@pytest.mark.parametrize("readout_axis", [0, 1])
+def test_detail_that_is_uniform_changes_nothing(readout_axis):
+    protocol = replace(SMALL, readout_axis=readout_axis)
+    anatomy = ellipse_anatomy(protocol, subsamples=2)
+    cells = np.full((2 * protocol.matrix[0], 2 * protocol.matrix[1]), 6.0, np.float32)
+    box = np.full((8, 6, 2, 2, 3), 6.0, np.float32)
+    plain, fine = (
+        acquire(anatomy, protocol, cells, detail=d, rng=np.random.default_rng(2))
+        for d in (NO_DETAIL, Detail((20, 24), box))
+    )
+    assert np.abs(plain - fine).max() < 1e-6
+
+
+@pytest.mark.parametrize("readout_axis", [0, 1])
+def test_a_spot_with_its_detail_is_the_image_of_finer_cells(readout_axis):
+    """Two cells in a voxel with two parts each give what four cells give; without detail they do not."""
+    protocol = replace(SMALL, readout_axis=readout_axis)
+    nx, ny = protocol.matrix
+    x, y = (np.arange(4 * n) - 2.0 * n - 1.3 for n in (nx, ny))
+    fine = 20.0 * np.exp(-(x[:, None] ** 2 + (y / 1.3) ** 2) / (2 * 2.4**2)).astype(np.float32)
+    coarse = fine.reshape(2 * nx, 2, 2 * ny, 2).mean(axis=(1, 3))
+    low, high = (nx - 12, ny - 10), (nx + 12, ny + 10)
+    part = fine[2 * low[0] : 2 * high[0], 2 * low[1] : 2 * high[1]]
+    two, four = (ellipse_anatomy(protocol, subsamples=n) for n in (2, 4))
+    rng = np.random.default_rng
+    exact = acquire(four, protocol, fine, rng=rng(2))
+    detailed = acquire(two, protocol, coarse, detail=detail_of(part, low, high), rng=rng(2))
+    plain = acquire(two, protocol, coarse, rng=rng(2))
+    middle = (slice(nx // 2 - 6, nx // 2 + 6), slice(ny // 2 - 5, ny // 2 + 5))
+    off, wrong = (np.abs(one - exact)[middle].max() for one in (detailed, plain))
+    assert off < 0.02
+    assert wrong > 3 * off
+
+
+def test_detail_that_does_not_fit_is_refused():
+    anatomy = ellipse_anatomy(SMALL, subsamples=2)
+    cold = np.zeros((2 * SMALL.matrix[0], 2 * SMALL.matrix[1]), np.float32)
+    box = np.zeros((4, 4, 2, 2, 1), np.float32)
+    for corner in ((-1, 0), (2 * SMALL.matrix[0] - 2, 0)):
+        with pytest.raises(ImageError, match="do not fit a slice"):
+            acquire(
+                anatomy, SMALL, cold, detail=Detail(corner, box), rng=np.random.default_rng(1)
+            )
+    with pytest.raises(ImageError, match="five axes"):
+        Detail((0, 0), np.zeros((2, 2), np.float32))
+    with pytest.raises(ImageError, match="finite"):
+        Detail((0, 0), np.full((1, 1, 1, 1, 1), np.nan, np.float32))

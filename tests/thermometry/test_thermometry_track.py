@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from insonate.core import SettingsError
-from insonate.thermometry.between import Course, responses, spot_bank
+from insonate.thermometry.bank import responses, spot_bank
+from insonate.thermometry.between import Course
 from insonate.thermometry.track import Track, driven, now, shown, spot_width_m
 from insonate.verification import frame_time as subject
 

@@ -34,7 +34,7 @@ BONE_HU = 300.0
 BODY_DEGC = 37.0
 
 _COARSE = ThermalOptions(
-    fine_half_width_m=8e-3, fine_spacing_m=1e-3, coarse_spacing_m=4e-3,
+    fine_half_width_m=8e-3, fine_spacing_m=0.5e-3, coarse_spacing_m=4e-3,
     power_step_s=1.0, first_step_s=0.4, step_tolerance_k=0.1,
 )  # fmt: skip
 

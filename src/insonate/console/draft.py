@@ -10,7 +10,7 @@ from insonate.thermometry import CLINICAL_3T, Protocol
 PHANTOM = PhantomOptions(spacing_m=2e-3)
 HEAT = ThermalOptions(
     fine_half_width_m=8e-3,
-    fine_spacing_m=1e-3,
+    fine_spacing_m=0.5e-3,
     coarse_spacing_m=4e-3,
     power_step_s=1.0,
     first_step_s=0.4,

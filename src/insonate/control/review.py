@@ -37,6 +37,8 @@ def review(state: ControllerState, settings: ControlSettings) -> Answer:
         state, exposure, settings
     )
     treated = state.treated + int(done and exposure.stage is Stage.TREAT)
+    sure = state.sure_cem43 + _credit_cem43(exposure, settings, focus, done=done)
+    enough = sure >= settings.lesion_sonications * settings.dose_goal_cem43
     found = SonicationReviewed(
         sonication=exposure.sonication,
         stage=exposure.stage.value,
@@ -57,7 +59,8 @@ def review(state: ControllerState, settings: ControlSettings) -> Answer:
         efficiency=learned(state.efficiency, exposure, settings),
         worst=_accepted(state.worst, exposure) if done else state.worst,
         treated=treated,
-        lesion=treated >= settings.lesion_sonications,
+        sure_cem43=sure,
+        lesion=enough,
     )
     return _with_outlook(state, found, settings)
 
@@ -91,13 +94,31 @@ def stage_done(
         return False
     low, high = settings.goals[exposure.stage]
     if exposure.stage is Stage.TREAT:
-        sure = exposure.dose_cem43 if focus is None else focus.dose_low_cem43
-        enough = sure >= settings.dose_goal_cem43
+        enough = _sure_cem43(exposure, focus) >= settings.dose_goal_cem43
         return enough or exposure.peak_degc >= (low + high) / 2.0
     in_order = exposure.end_reason in _IN_ORDER
     return (
         in_order and exposure.peak_degc >= low and not off_target(exposure.offset_m, settings)
     )
+
+
+def _sure_cem43(exposure: Exposure, focus: FocusEstimate | None) -> float:
+    """Return the dose that a sonication gave its focus at least."""
+    return exposure.dose_cem43 if focus is None else focus.dose_low_cem43
+
+
+def _credit_cem43(
+    exposure: Exposure, settings: ControlSettings, focus: FocusEstimate | None, *, done: bool
+) -> float:
+    """Return what a treat sonication adds to the lesion: its goal at most, its sure dose else.
+
+    Nothing is added by a focus that was seen beside the target.
+    """
+    beside = exposure.offset_m is not None and off_target(exposure.offset_m, settings)
+    if exposure.stage is not Stage.TREAT or (beside and not done):
+        return 0.0
+    goal = settings.dose_goal_cem43
+    return goal if done else min(_sure_cem43(exposure, focus), goal)
 
 
 def _accepted(worst: Worst, exposure: Exposure) -> Worst:

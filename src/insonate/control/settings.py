@@ -48,7 +48,8 @@ class ControlSettings:
         In align a focus farther off than this is moved and aligned once more, though it is within
         the tolerance; thermometry places it to 0.1-0.2 mm.
     lesion_sonications
-        So many treat sonications must reach their goal before the lesion counts as made.
+        So many treat sonications must reach their goal before the lesion counts as made; one that
+        falls short counts in part, by the low end of its dose.
     steering_range_m
         The focus is not moved electronically farther than this, m.
     predicted_k_per_kj

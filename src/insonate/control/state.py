@@ -155,6 +155,8 @@ class ControllerState:
     verified: bool = False
     treated: int = 0
     """Treat sonications that reached their goal."""
+    sure_cem43: float = 0.0
+    """Low ends of the dose of all treat sonications together, each no more than its goal."""
     lesion: bool = False
     proposed: SonicationProposed | None = None
     approved: SonicationProposed | None = None

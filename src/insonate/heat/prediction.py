@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from insonate.core import SettingsError, Tissue
 from insonate.core.arrays import frozen
@@ -27,6 +28,7 @@ LONGEST_SONICATION_S = 60.0
 """s: clinical sonications last 10-40 s; a prescription allows 1-60 s."""
 
 _PROBE_W = 300.0  # W: a clinical power; steps are then chosen as in a real sonication
+_PARTS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # of the duration
 _TAIL_S = (1.0, 3.0, 6.0, 10.0, 20.0, 30.0)  # s after power off: the scalp warms from the bone
 
 
@@ -71,6 +73,19 @@ class UnitResponse:
         """Largest rise in the scalp, K/kJ."""
         return self._per_kj(self.scalp)
 
+    def step_response(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the rise of the focus under one watt that stays on: times, s, and K/W.
+
+        After power off the rise is S(t) − S(t − d) by superposition, from which S goes on beyond
+        the duration d.
+        """
+        on = self.time_s <= self.duration_s * (1 + 1e-9)
+        early, heated = self.time_s[on], self.focus[on]
+        late = self.time_s[~on & (self.time_s <= 2 * self.duration_s)]
+        cooled = self.focus[~on][: late.size]
+        since = PchipInterpolator(early, heated)(late - self.duration_s)
+        return np.concatenate([early, late]), np.concatenate([heated, cooled + since])
+
     def _per_kj(self, rise: NDArray[np.floating]) -> float:
         return float(rise.max(initial=0.0)) / (self.duration_s * 1e-3)
 
@@ -96,7 +111,7 @@ def unit_response(model: ThermalModel, source: HeatSource, duration_s: float) ->
     """
     _require_duration(duration_s)
     course = Course(model, _at_body_temperature(model))
-    times = [0.0, *(duration_s * part for part in (0.25, 0.5, 0.75, 1.0))]
+    times = [0.0, *(duration_s * part for part in _PARTS)]
     times += [duration_s + tail for tail in _TAIL_S]
     cells = [_coarse_cells(model, tissue) for tissue in (Tissue.SKULL, Tissue.SCALP)]
     focus = [0.0]

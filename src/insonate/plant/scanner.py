@@ -14,6 +14,7 @@ from insonate.heat.model import ThermalModel, ThermalState
 from insonate.heat.readout import temperature_at
 from insonate.thermometry import Protocol, SliceGeometry, acquire
 from insonate.thermometry.anatomy import SliceAnatomy, regions_of, slice_anatomy
+from insonate.thermometry.cells import Detail
 from insonate.thermometry.geometry import Orientation
 from insonate.thermometry.order import Stamp
 from insonate.thermometry.port import Scan
@@ -25,7 +26,9 @@ from insonate.thermometry.spot import off_resonance_map
 
 REFERENCES = 4  # images averaged before each sonication; σ falls by √(1 + 1/4) against one
 SUBSAMPLES = 2  # sub-voxel cells along each axis: partial volume of a spot of two voxels
-THROUGH = 3  # points through the slice
+POINTS = 2  # along each axis of such a cell, near the focus
+THROUGH = 6  # points through the slice there
+DETAIL_M = 10e-3  # half the side of the square round the focus that is sampled so finely
 FIELD_MAP_ECHO_S = 2e-3  # between the two echoes of the field map
 SPOILT_NOISE = (
     0.5  # of an artefact, in units of the brain's magnitude: most of the phase is lost
@@ -47,10 +50,21 @@ class _Slice:
     protocol: Protocol
     centres_m: NDArray[np.float64]
     """Of the voxels, (nx, ny, 3)."""
-    window: tuple[slice, slice]
-    """Sub-voxel cells that the model's fine grid fills."""
+    corner: tuple[int, int]
+    """First of the cells that are sampled finely."""
     cells_m: NDArray[np.float64]
-    """Sampling points of the cells in the window, (cells, cells, through, 3)."""
+    """Sampling points within these cells, (cells, cells, parts, parts, through, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Warmth:
+    """Temperatures of a slice: one for each voxel, and near the focus at points of every cell."""
+
+    voxels: Floats
+    cells: Floats
+
+    def above(self, other: "_Warmth") -> "_Warmth":
+        return _Warmth(self.voxels - other.voxels, self.cells - other.cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +95,7 @@ class _Running:
 
     slice: _Slice
     scanned: Scanned
-    reference_k: Floats
+    reference: _Warmth
     images: int
     """How many were taken: the next one's number."""
 
@@ -191,7 +205,7 @@ class VirtualScanner:
         self._walked_s, self._place = first_s, np.zeros(3)
         part = self._slice(CYCLE[(sonication - 1) % len(CYCLE)], model)
         at_rest = self._temperature(part, model, state)
-        zero, frame_s = np.zeros_like(at_rest), part.protocol.frame_time_s
+        zero, frame_s = at_rest.above(at_rest), part.protocol.frame_time_s
         # The references span a breath, and end when power goes on.
         ends = [state.time_s - (REFERENCES - 1 - n) * frame_s for n in range(REFERENCES)]
         images = [self._image(part, zero, end) for end in ends]
@@ -235,8 +249,8 @@ class VirtualScanner:
         if running is None or self._model is None or not self._watched:
             return None
         mean = mean_state(self._watched)
-        change = self._temperature(running.slice, self._model, mean) - running.reference_k
-        image = self._image(running.slice, change, end_s)
+        warm = self._temperature(running.slice, self._model, mean)
+        image = self._image(running.slice, warm.above(running.reference), end_s)
         self._watched = []
         stamp = Stamp(running.scanned.sonication, running.images, 0)
         self._running = replace(running, images=running.images + 1)
@@ -261,29 +275,36 @@ class VirtualScanner:
             geometry = SliceGeometry.through(self.target_m, orientation, self.protocol)
             anatomy = slice_anatomy(self._head, geometry, mr=self._mr, subsamples=SUBSAMPLES)
             regions = regions_of(anatomy, self.target_m)
-            points = geometry.points(subsamples=SUBSAMPLES, through=THROUGH, exact=True)
-            window = _window(geometry, model)
+            corner, points = _detail(geometry, model)
             self._slices[orientation] = _Slice(
                 geometry,
                 anatomy,
                 regions,
                 self.protocol,
                 geometry.points()[:, :, 0],
-                window,
-                points[window].copy(),
+                corner,
+                points,
             )
         return self._slices[orientation]
 
-    def _image(self, part: _Slice, kelvin: Floats, time_s: float) -> NDArray[np.complex64]:
+    def _image(self, part: _Slice, warm: _Warmth, time_s: float) -> NDArray[np.complex64]:
         # The scanner finds its centre frequency anew before each series.
         drift = self._settings.drift_ppm_per_min / 60.0 * (time_s - self._tuned_s)
-        settings = self._settings
+        settings, detail = self._settings, Detail(part.corner, warm.cells)
         if not (settings.breathing_ppm or settings.motion_m or settings.rotation_rad):
-            return acquire(part.anatomy, part.protocol, kelvin, drift_ppm=drift, rng=self._rng)
+            return acquire(
+                part.anatomy,
+                part.protocol,
+                warm.voxels,
+                detail=detail,
+                drift_ppm=drift,
+                rng=self._rng,
+            )
         return acquire(
             part.anatomy,
             part.protocol,
-            kelvin,
+            warm.voxels,
+            detail=detail,
             drift_ppm=self._field(drift, time_s),
             motion=self._wandered(time_s),
             rng=self._rng,
@@ -308,23 +329,21 @@ class VirtualScanner:
         x, y, angle = map(float, self._place)
         return HeadMotion((x, y), float(np.clip(angle, -0.5, 0.5)))
 
-    def _field_map(self, part: _Slice, zero: Floats, time_s: float) -> NDArray[np.float32]:
+    def _field_map(self, part: _Slice, zero: _Warmth, time_s: float) -> NDArray[np.float32]:
         late = replace(part.protocol, echo_time_s=part.protocol.echo_time_s + FIELD_MAP_ECHO_S)
         early = self._image(part, zero, time_s)
         second = self._image(replace(part, protocol=late), zero, time_s)
         return off_resonance_map(early, second, (part.protocol, late))
 
-    def _temperature(self, part: _Slice, model: ThermalModel, state: ThermalState) -> Floats:
-        """Return the temperature (°C) at the slice's cells, shape (n nx, n ny, through).
+    def _temperature(self, part: _Slice, model: ThermalModel, state: ThermalState) -> _Warmth:
+        """Return the temperatures of the slice, °C.
 
-        The fine grid is sampled in sub-voxel cells, by cubic splines as the truth is; the rest of
-        the slice once per voxel.
+        Near the focus they are sampled within sub-voxel cells, by cubic splines as the truth is;
+        the rest of the slice once per voxel.
         """
-        coarse = temperature_at(model, state, part.centres_m)
-        cells = coarse.repeat(SUBSAMPLES, axis=0).repeat(SUBSAMPLES, axis=1)
-        everywhere = np.repeat(cells[:, :, None], THROUGH, axis=2).astype(np.float32)
-        everywhere[part.window] = _splined(model, state.fine_degc, part.cells_m)
-        return everywhere
+        voxels = temperature_at(model, state, part.centres_m).astype(np.float32)
+        cells = _splined(model, state.fine_degc, part.cells_m).astype(np.float32)
+        return _Warmth(voxels, cells)
 
 
 def _splined(
@@ -360,14 +379,25 @@ def mean_state(watched: Sequence[tuple[ThermalState, float]]) -> ThermalState:
     return replace(watched[0][0], fine_degc=fine, coarse_degc=coarse)
 
 
-def _window(geometry: SliceGeometry, model: ThermalModel) -> tuple[slice, slice]:
-    """Return which cells of the slice lie in the square round the focus that the fine grid fills."""
-    centre = geometry.index_of(model.focus_m)
-    pixel = float(geometry.grid.spacing_m[0])
-    half = 0.5 * float(model.fine_grid.spacing_m[0]) * (min(model.fine_grid.shape) - 1) / pixel
-    low = [max(0, round((c - half + 0.5) * SUBSAMPLES)) for c in centre]
+def _detail(
+    geometry: SliceGeometry, model: ThermalModel
+) -> tuple[tuple[int, int], NDArray[np.float64]]:
+    """Return the first cell near the focus, and the sampling points within all cells there.
+
+    They lie in the middles of equal parts, four along each edge of a voxel and six through the
+    slice. Two and three, wherever they lie, take 3 % off a spot of 1.5 mm.
+    """
+    spacing = float(model.fine_grid.spacing_m[0])
+    reach = min(DETAIL_M, 0.5 * spacing * (min(model.fine_grid.shape) - 1))
+    pixel, centre = float(geometry.grid.spacing_m[0]), geometry.index_of(model.focus_m)
+    low = [max(0, round((c - reach / pixel + 0.5) * SUBSAMPLES)) for c in centre]
     high = [
-        min(n * SUBSAMPLES, round((c + half + 0.5) * SUBSAMPLES))
+        min(n * SUBSAMPLES, round((c + reach / pixel + 0.5) * SUBSAMPLES))
         for c, n in zip(centre, geometry.shape, strict=True)
     ]
-    return slice(low[0], high[0]), slice(low[1], high[1])
+    each = SUBSAMPLES * POINTS
+    points = geometry.points(subsamples=each, through=THROUGH)
+    x, y = (slice(a * POINTS, b * POINTS) for a, b in zip(low, high, strict=True))
+    a, b = high[0] - low[0], high[1] - low[1]
+    within = points[x, y].reshape(a, POINTS, b, POINTS, THROUGH, 3).swapaxes(1, 2)
+    return (low[0], low[1]), np.ascontiguousarray(within)

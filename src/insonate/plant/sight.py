@@ -19,9 +19,10 @@ from insonate.heat.dose import DoseVariant, cem43
 from insonate.heat.model import ThermalState
 from insonate.plant.scanner import Scanned
 from insonate.plant.twin import Twin
-from insonate.thermometry import Course, measure_focus, spot_bank, to_frame
+from insonate.thermometry import Course, Protocol, measure_focus, spot_bank, to_frame
 from insonate.thermometry.frame import FrameContext, Measured
 from insonate.thermometry.order import Note, NoteKind
+from insonate.thermometry.partial_volume import Reading as SpotReading
 from insonate.thermometry.partial_volume import partial_volume_factor
 from insonate.thermometry.port import Arrived, FramePort
 from insonate.thermometry.series import Reading
@@ -40,7 +41,7 @@ CALIBRATED_LOG_SIGMA = 0.3
 """The same once thermometry has calibrated the model: energy per kelvin rises by 20 % from one
 sonication to the next (Huang et al., 2018), and a frame errs by a tenth."""
 
-SHAPE_ERROR, GAIN_ERROR = 0.03, 0.08
+SHAPE_ERROR, GAIN_ERROR = 0.03, 0.04
 """Relative errors of a frame's peak beyond its noise: of each frame, and of all of a sonication in
 common. A voxel and the model's shape of the spot give the peak to 2-10 % (docs/thermometry.md)."""
 
@@ -54,10 +55,14 @@ Believed = list[tuple[ThermalState, float]]
 
 @dataclass(frozen=True)
 class Expected:
-    """What the plan expects of one watt at the focus: rise (K/W) in a duration (s)."""
+    """What the plan expects of one watt at the focus: rise (K/W) in a duration (s).
+
+    ``step`` is the rise under one watt that stays on: times, s, and K/W; None where it is not known.
+    """
 
     rise_k_per_w: float
     duration_s: float
+    step: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Sight:
         source, spacing = belief.source.fine, belief.model.fine_grid.spacing_m
         heated = bool(source.max(initial=0.0) > 0)
         width = spot_width_m(source, spacing) if heated else low
-        self._bank = spot_bank(min(max(width, low), high))
+        self._bank = spot_bank(min(max(width, low), high), step=expected.step)
         self.notes: list[StreamNoted] = []
         """What was said of the stream and not taken yet."""
 
@@ -229,8 +234,11 @@ class Sight:
                 believed,
                 running.reference,
                 running.scanned.geometry,
-                offset_m=_apparent(frame),
+                offset_m=_apparent(frame, running.scanned.series.protocol),
                 seen=frame.focus_offset_m is not None,
+                reading=SpotReading(
+                    running.scanned.series.protocol, frame.peak_degc - frame.baseline_degc
+                ),
             )
         peak = frame.baseline_degc + factor * (frame.peak_degc - frame.baseline_degc)
         sigma = factor * frame.sigma_k
@@ -299,12 +307,16 @@ class Sight:
         return taken
 
 
-def _apparent(frame: TemperatureFrame) -> NDArray[np.float64]:
-    """Return where the voxels saw the focus, relative to the target: with its displacement."""
+def _apparent(frame: TemperatureFrame, protocol: Protocol) -> NDArray[np.float64]:
+    """Return where voxels would see the focus without its heat: with the static displacement."""
     if frame.focus_offset_m is None:
         return np.zeros(3)
     along = np.array(frame.slice_affine).reshape(4, 4)[:3, frame.readout_axis]
-    shift = frame.readout_displacement_m / np.linalg.norm(along)
+    pixel = float(np.linalg.norm(along))
+    by_heat = (
+        protocol.pixels_per_hz * protocol.hz_per_k * (frame.peak_degc - frame.baseline_degc)
+    )
+    shift = frame.readout_displacement_m / pixel - by_heat
     apparent: NDArray[np.float64] = np.array(frame.focus_offset_m) + shift * along
     return apparent
 

@@ -147,7 +147,8 @@ class World:
         self.receiver: Receiver = Direct(scanner.series, self.port)
         response = forecast.response
         rise_k_per_w = response.focus_k_per_kj * response.duration_s * 1e-3
-        expected = Expected(rise_k_per_w, response.duration_s)
+        step = response.step_response()
+        expected = Expected(rise_k_per_w, response.duration_s, step)
         self.sight = Sight(self.port, belief, scanner.target_m, expected)
         self._calibration = 1.0
         self._factors: dict[int, float] = {}

@@ -2,15 +2,9 @@
 
 from insonate.thermometry.anatomy import SliceAnatomy, slice_anatomy
 from insonate.thermometry.arfi import MotionEncoding, displacement_map
+from insonate.thermometry.bank import PowerPiece, spot_bank
 from insonate.thermometry.baseline import average_baselines
-from insonate.thermometry.between import (
-    Course,
-    PowerPiece,
-    dose_interval,
-    observe_frame,
-    rise_at,
-    spot_bank,
-)
+from insonate.thermometry.between import Course, dose_interval, observe_frame, rise_at
 from insonate.thermometry.dose import accumulate_dose
 from insonate.thermometry.focus import credible_peak, measure_focus, paired_focus
 from insonate.thermometry.frame import to_frame

@@ -7,17 +7,11 @@ to believe. Heated by the power P(t), a place of the spot follows
     θ(t) = q r(t),   T = T₀ + θ                                                     (1)
 
 with an unknown strength q (K/s per watt) and a response r of the bioheat equation to the power as
-it was really set. Which response is not known either: a bank of them is followed at once,
+it was really set. Which response is not known either, so that a bank of them is followed at once
+(``bank``). For each of them q is estimated by a Kalman filter: a frame from a to b with standard
+deviation σ measures q times the mean of r over it,
 
-    dr/dt = P − k r,  k = k₁ under power and k₂ without                              (2)
-    r(t) = ∫ P(s) g(t−s) ds,  g(τ) = e^{−ωτ} / [(1 + 2Dτ/w²) √(1 + 2Dτ/l²)]          (3)
-
-where (3) is the centre of a Gaussian source of widths w, w, l in a conducting, perfused medium
-(Pennes' equation solved with its Green's function; Carslaw & Jaeger, Conduction of Heat in Solids,
-2nd ed., §10.3). For each response q is estimated by a Kalman filter: a frame from a to b with
-standard deviation σ measures q times the mean of r over it,
-
-    z = q h + e,  h = ∫ₐᵇ r dt / (b − a),  var e = σ² + (ε q h)²                     (4)
+    z = q h + e,  h = ∫ₐᵇ r dt / (b − a),  var e = σ² + (ε q h)²                     (2)
 
 and the bank is weighed by how well each foretold the frames (Magill, IEEE Trans. Autom. Control
 10:434, 1965: multiple-model estimation). The dose of every response and a few quantiles of its q
@@ -25,97 +19,20 @@ together give the interval.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import roots_hermitenorm
 
 from insonate.core import SettingsError
-from insonate.core.arrays import FloatArray, compiled, frozen
+from insonate.core.arrays import FloatArray, frozen
 from insonate.heat.dose import DoseVariant, cem43
-
-DIFFUSIVITY_M2_PER_S = 1.36e-7
-"""κ/(ρC) of brain: 0.51 / (1046 · 3630) (IT'IS tissue database)."""
-PERFUSION_PER_S = 9.3e-3
-"""w ρ_b C_b / (ρ C) of brain: 559 mL/min/kg (IT'IS tissue database), the mean of grey and white."""
+from insonate.thermometry.bank import Bank, PowerPiece, responses
 
 _PRIOR_STRENGTH = 1.0  # K/s per W: a hundred times any sonication's
 _DOSE_STEP_S = 0.2  # the course is straight between: 0.3 % of the dose at 4 s time constants
-_TABLE_STEP_S = 0.05
 _QUANTILES = 7
 _UNLIKELY = 1e-3  # so much of the belief does not move a quantile at 5 %
-
-
-@dataclass(frozen=True)
-class PowerPiece:
-    """Constant power from ``start_s`` to ``end_s``: ``power_w``."""
-
-    start_s: float
-    end_s: float
-    power_w: float
-
-    def __post_init__(self) -> None:
-        if not (self.end_s > self.start_s and 0 <= self.power_w < np.inf):
-            raise SettingsError(
-                f"Power of {self.power_w} W from {self.start_s} s to {self.end_s} s cannot be; a "
-                "piece ends after it begins and its power is not negative."
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class Bank:
-    """The responses that are thought possible, and how likely each is beforehand.
-
-    Parameters
-    ----------
-    rates
-        Shape (m, 2), 1/s: k₁ and k₂ of equation (2).
-    widths
-        Shape (n, 2), m: w and l of equation (3).
-    log_prior
-        Shape (m + n,).
-    """
-
-    rates: NDArray[np.float64]
-    widths: NDArray[np.float64]
-    log_prior: FloatArray
-
-
-def spot_bank(width_m: float = 1.2e-3, *, spread: float = 0.3) -> Bank:
-    """Return the responses of a focal spot.
-
-    Parameters
-    ----------
-    width_m
-        Standard deviation of the spot across the beam, m (its half-maximum width over 2.355); the
-        default is that of a hemispherical array at 650 kHz. Along the beam it is twice as long.
-    spread
-        Standard deviation of the logarithm of the rates about the width's own.
-
-    Raises
-    ------
-    SettingsError
-        When the width is not one of a focal spot.
-    """
-    if not (0.3e-3 <= width_m <= 10e-3 and 0.05 <= spread <= 1.5):
-        raise SettingsError(
-            f"A spot of standard deviation {width_m:g} m with a spread of {spread:g} is none; the "
-            "width lies between 0.3 and 10 mm, the spread between 0.05 and 1.5."
-        )
-    middle = DIFFUSIVITY_M2_PER_S * 2.25 / width_m**2 + PERFUSION_PER_S
-    steps, ratios = np.linspace(-2.4, 2.4, 11), np.linspace(-1.8, 1.8, 7)
-    pairs = list(product(steps, ratios))
-    rates = [
-        (middle * np.exp(spread * s), middle * np.exp(spread * s - 0.25 * r)) for s, r in pairs
-    ]
-    wide = np.exp(-0.5 * spread * steps)
-    prior = np.array([*(-0.5 * (s * s + r * r) for s, r in pairs), *(-0.5 * steps**2)])
-    # Each family is as likely as the other.
-    prior[: len(pairs)] -= np.log(np.exp(prior[: len(pairs)]).sum())
-    prior[len(pairs) :] -= np.log(np.exp(prior[len(pairs) :]).sum())
-    widths = np.stack([width_m * wide, 2 * width_m * wide], axis=1)
-    return Bank(frozen(rates, np.float64), frozen(widths), frozen(prior))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +48,7 @@ class Course:
     log_weight
         Shape (n, m): of the responses, not normalised.
     model_error
-        ε of equation (4): of each frame by itself.
+        ε of equation (2): of each frame by itself.
     gain_error
         γ: relative error that all frames of a sonication have in common, as partial volume has. No
         frame can tell it from the strength, so that it only widens what is believed.
@@ -205,7 +122,7 @@ def observe_frame(
     window_s: tuple[float, float],
     power: tuple[PowerPiece, ...],
 ) -> Course:
-    """Learn from one frame: equation (4).
+    """Learn from one frame: equation (2).
 
     Parameters
     ----------
@@ -359,86 +276,3 @@ def _quantiles(values: FloatArray, weights: FloatArray, bounds: list[float]) -> 
     logs = np.log(np.maximum(values[order], 1e-12))
     quantiles: FloatArray = np.exp(np.interp(bounds, below, logs))
     return quantiles
-
-
-def responses(
-    bank: Bank, power: tuple[PowerPiece, ...], times_s: tuple[float, ...]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return r of every response, and its integral, at some times and where the power changes.
-
-    Parameters
-    ----------
-    bank
-        The m responses.
-    power
-        Pieces in order that do not overlap.
-    times_s
-        Times that are wanted.
-
-    Returns
-    -------
-    times, r, area
-        Shape (k,), (m, k) and (m, k): s, W s and W s².
-
-    Raises
-    ------
-    SettingsError
-        When the pieces overlap or run backwards.
-    """
-    if any(a.end_s > b.start_s + 1e-9 for a, b in pairwise(power)):
-        raise SettingsError("The pieces of a power overlap, or do not come in order.")
-    edges = [e for piece in power for e in (piece.start_s, piece.end_s)]
-    times = np.unique(np.array([*edges, *times_s], np.float64))
-    middles = 0.5 * (times[1:] + times[:-1])
-    watts = np.zeros(middles.size)
-    for piece in power:
-        watts[(middles > piece.start_s) & (middles < piece.end_s)] = piece.power_w
-    shape = (len(bank.log_prior), times.size)
-    r, area = np.zeros(shape), np.zeros(shape)
-    _rated(times, watts, bank.rates, r, area)
-    for row, (w, length) in enumerate(bank.widths, len(bank.rates)):
-        _conducted(times, watts, (w, length), r[row], area[row])
-    return times, r, area
-
-
-@compiled
-def _rated(
-    times: NDArray[np.float64],
-    watts: NDArray[np.float64],
-    rates: NDArray[np.float64],
-    r: NDArray[np.float64],
-    area: NDArray[np.float64],
-) -> None:
-    """Solve equation (2) exactly on each piece."""
-    for m in range(rates.shape[0]):
-        for n in range(watts.size):
-            k = rates[m, 0] if watts[n] > 0 else rates[m, 1]
-            step = times[n + 1] - times[n]
-            end = watts[n] / k + (r[m, n] - watts[n] / k) * np.exp(-k * step)
-            r[m, n + 1] = end
-            area[m, n + 1] = area[m, n] + (watts[n] * step - (end - r[m, n])) / k
-
-
-def _conducted(
-    times: FloatArray,
-    watts: FloatArray,
-    widths_m: tuple[float, float],
-    r: FloatArray,
-    area: FloatArray,
-) -> None:
-    """Superpose the step responses of equation (3) at every change of the power."""
-    longest = float(times[-1] - times[0]) + _TABLE_STEP_S
-    tau = np.arange(0.0, longest + _TABLE_STEP_S, _TABLE_STEP_S)
-    w, length = widths_m
-    g = np.exp(-PERFUSION_PER_S * tau) / (
-        (1 + 2 * DIFFUSIVITY_M2_PER_S * tau / w**2)
-        * np.sqrt(1 + 2 * DIFFUSIVITY_M2_PER_S * tau / length**2)
-    )
-    step = np.concatenate([[0.0], np.cumsum(0.5 * (g[1:] + g[:-1])) * _TABLE_STEP_S])
-    over = np.concatenate([[0.0], np.cumsum(0.5 * (step[1:] + step[:-1])) * _TABLE_STEP_S])
-    changes = np.diff(np.concatenate([[0.0], watts]))
-    for start, change in zip(times[:-1], changes, strict=True):
-        if change:
-            since = np.maximum(times - start, 0.0)
-            r += change * np.interp(since, tau, step)
-            area += change * np.interp(since, tau, over)

@@ -15,66 +15,17 @@ stay where they are, and complex normal noise.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import cos, floor, sin, tan, tau
+from math import sin, tan, tau
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from insonate.core import ImageError, SettingsError, Tissue
-from insonate.core.arrays import ComplexArray, compiled, frozen
+from insonate.core.arrays import ComplexArray, frozen
 from insonate.thermometry.anatomy import SliceAnatomy
+from insonate.thermometry.cells import NO_DETAIL, Detail, scan_cells
 from insonate.thermometry.protocol import Protocol
 from insonate.thermometry.relaxation import gradient_echo_signal
-
-
-@compiled
-def _deposit(row: NDArray[np.complex128], signal: complex, first: float, last: float) -> None:
-    """Spread a signal evenly over the pixels between two positions; pixel p covers [p, p+1]."""
-    low, high = min(first, last), max(first, last)
-    if high - low < 1e-9:
-        high = low + 1e-9
-    density = signal / (high - low)
-    for pixel in range(max(floor(low), 0), min(floor(high) + 1, row.size)):
-        row[pixel] += density * (min(high, pixel + 1.0) - max(low, float(pixel)))
-
-
-@compiled
-def _mean_phasor(
-    hz: float, kelvin: NDArray[np.float32], rad_per_hz: float, hz_per_k: float
-) -> complex:
-    """Equation (2), averaged over the temperatures through the slice."""
-    real, imaginary = 0.0, 0.0
-    for k in range(kelvin.size):
-        phase = rad_per_hz * (hz + hz_per_k * kelvin[k])
-        real += cos(phase)
-        imaginary += sin(phase)
-    return complex(real / kelvin.size, imaginary / kelvin.size)
-
-
-@compiled
-def _scan(
-    image: NDArray[np.complex128],
-    magnitude: NDArray[np.float32],
-    hz: NDArray[np.float32],
-    kelvin: NDArray[np.float32],
-    constants: tuple[float, float, float],
-) -> None:
-    """Add all cells to an image whose second axis is the readout: equations (1) to (3)."""
-    rad_per_hz, hz_per_k, pixels_per_hz = constants
-    lines, cells = magnitude.shape
-    n = lines // image.shape[0]
-    shift = np.empty(cells)
-    for line in range(lines):
-        for cell in range(cells):
-            heat = hz_per_k * kelvin[line, cell].mean()
-            shift[cell] = pixels_per_hz * (hz[line, cell] + heat)
-        for cell in range(cells):
-            if magnitude[line, cell] > 0.0:
-                phasor = _mean_phasor(hz[line, cell], kelvin[line, cell], rad_per_hz, hz_per_k)
-                first = cell / n + 0.5 * (shift[max(cell - 1, 0)] + shift[cell])
-                last = (cell + 1) / n + 0.5 * (shift[cell] + shift[min(cell + 1, cells - 1)])
-                signal = magnitude[line, cell] * phasor / (n * n)
-                _deposit(image[line // n], signal, first, last)
 
 
 @dataclass(frozen=True)
@@ -110,11 +61,12 @@ class HeadMotion:
             )
 
 
-def acquire(
+def acquire(  # noqa: PLR0913 - an object, how it is imaged, and what goes wrong
     anatomy: SliceAnatomy,
     protocol: Protocol,
     temperature_change_k: ArrayLike,
     *,
+    detail: Detail = NO_DETAIL,
     drift_ppm: ArrayLike = 0.0,
     motion: HeadMotion = HeadMotion(),
     rng: np.random.Generator,
@@ -132,6 +84,8 @@ def acquire(
         True temperature minus that of the unheated object, averaged over the frame time, K.
         Shape (nx, ny), or (m nx, m ny) at ``anatomy.geometry.points(subsamples=m)`` with m a
         divisor of ``anatomy.subsamples``, or with a third axis: points through the thickness.
+    detail
+        The temperatures within some cells, which take the place of theirs.
     drift_ppm
         Change of the field, by the magnet or by the breathing chest, ppm: one number, or three
         (at the middle, per metre along axis 0, per metre along axis 1), or six (then per square
@@ -154,7 +108,8 @@ def acquire(
     anatomy.geometry.require(protocol)
     kelvin = _cells_of(anatomy, temperature_change_k)
     hz = _frequency(anatomy, protocol, drift_ppm)
-    image = _moved(_displaced(anatomy, protocol, hz, kelvin), protocol, motion)
+    kelvin, detail = _with_detail(kelvin, detail)
+    image = _moved(_displaced(anatomy, protocol, hz, (kelvin, detail)), protocol, motion)
     bath = _bath(anatomy, protocol, motion, rng)
     if protocol.coils == 1:
         image = image * np.exp(1j * anatomy.receive_phase) + bath
@@ -230,6 +185,23 @@ def _cells_of(anatomy: SliceAnatomy, temperature_change_k: ArrayLike) -> NDArray
     return np.ascontiguousarray(kelvin.repeat(n // m, axis=0).repeat(n // m, axis=1))
 
 
+def _with_detail(
+    kelvin: NDArray[np.float32], detail: Detail
+) -> tuple[NDArray[np.float32], Detail]:
+    """Return the mean of each cell, shape (n nx, n ny), and what is known within cells."""
+    if kelvin.shape[2] > 1:
+        detail = Detail((0, 0), kelvin[:, :, None, None])
+    means = kelvin.mean(axis=2)
+    (i, j), (a, b) = detail.corner, detail.kelvin.shape[:2]
+    if min(i, j) < 0 or i + a > means.shape[0] or j + b > means.shape[1]:
+        raise ImageError(
+            f"Temperatures within {a} × {b} cells from ({i}, {j}) on do not fit a slice of "
+            f"{means.shape[0]} × {means.shape[1]} cells."
+        )
+    means[i : i + a, j : j + b] = detail.means
+    return np.ascontiguousarray(means), detail
+
+
 def _frequency(
     anatomy: SliceAnatomy, protocol: Protocol, drift_ppm: ArrayLike
 ) -> NDArray[np.float32]:
@@ -271,16 +243,16 @@ def _displaced(
     anatomy: SliceAnatomy,
     protocol: Protocol,
     hz: NDArray[np.float32],
-    kelvin: NDArray[np.float32],
+    heat: tuple[NDArray[np.float32], Detail],
 ) -> ComplexArray:
+    kelvin, detail = heat
     magnitude = _magnitude(anatomy, protocol)
     image = np.zeros(anatomy.geometry.shape, np.complex128)
     if protocol.readout_axis == 0:
         image = np.ascontiguousarray(image.T)
-        magnitude, hz = (np.ascontiguousarray(a.T) for a in (magnitude, hz))
-        kelvin = np.ascontiguousarray(kelvin.transpose(1, 0, 2))
+        magnitude, hz, kelvin = (np.ascontiguousarray(a.T) for a in (magnitude, hz, kelvin))
     constants = (protocol.radians_per_hz, protocol.hz_per_k, protocol.pixels_per_hz)
-    _scan(image, magnitude, hz, kelvin, constants)
+    scan_cells(image, magnitude, hz, (kelvin, *detail.along(protocol.readout_axis)), constants)
     return image.T.copy() if protocol.readout_axis == 0 else image
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from insonate.core import SettingsError
+from insonate.thermometry.bank import PowerPiece
 from insonate.thermometry.between import (
     Course,
     DoseInterval,
-    PowerPiece,
     dose_interval,
     observe_frame,
     rise_at,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from insonate.thermometry import Protocol, SliceAnatomy, acquire, measure_focus, reconstruct
 from insonate.thermometry.anatomy import regions_of
+from insonate.thermometry.bank import spot_bank
 from insonate.thermometry.baseline import Baseline, average_baselines
-from insonate.thermometry.between import Course, dose_interval, observe_frame, spot_bank
+from insonate.thermometry.between import Course, dose_interval, observe_frame
 from insonate.thermometry.focus import FocusMeasurement, paired_focus
 from insonate.thermometry.geometry import SliceGeometry
 from insonate.thermometry.reconstruct import Reconstruction

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insonate.heat.dose import cem43
+from insonate.thermometry.bank import PowerPiece, spot_bank
 from insonate.thermometry.between import (
     Course,
     DoseInterval,
-    PowerPiece,
     dose_interval,
     observe_frame,
     rise_at,
-    spot_bank,
 )
 from insonate.verification.check import Check, at_least, at_most
 

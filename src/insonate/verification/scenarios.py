@@ -27,7 +27,7 @@ def coarse_case() -> PreparedCase:
     """Return a plan of a phantom that is coarse enough to be rehearsed in seconds."""
     heat = ThermalOptions(
         fine_half_width_m=8e-3,
-        fine_spacing_m=1e-3,
+        fine_spacing_m=0.5e-3,
         coarse_spacing_m=4e-3,
         power_step_s=1.0,
         first_step_s=0.4,

@@ -89,6 +89,7 @@ def ellipse_anatomy(
     *,
     off_resonance_hz: float = 0.0,
     texture: float = 0.0,
+    subsamples: int = SUBSAMPLES,
 ) -> SliceAnatomy:
     """Return an ellipse of brain in water, off-centre so that mirroring it shows.
 
@@ -102,16 +103,18 @@ def ellipse_anatomy(
         Static offset at the centre; it falls off to two thirds and one third at opposite edges.
     texture
         Depth of a wave in the magnitude, 0-0.5.
+    subsamples
+        Cells along each edge of a voxel.
     """
     geometry = SliceGeometry.through(CENTRE_M, orientation, protocol)
-    fine = tuple(n * SUBSAMPLES for n in protocol.matrix)
+    fine = tuple(n * subsamples for n in protocol.matrix)
     u, v = np.meshgrid(*(np.linspace(-1, 1, n) for n in fine), indexing="ij")
     brain = ((u - 0.08) / 0.8) ** 2 + ((v + 0.05) / 0.85) ** 2 < 1.0
     hz = off_resonance_hz * (1.0 - u**2 / 3.0 + (u + v) / 6.0)
     zero = np.zeros(brain.shape)
     return SliceAnatomy(
         geometry=geometry,
-        subsamples=SUBSAMPLES,
+        subsamples=subsamples,
         brain=brain.astype(np.float32),
         scalp=zero.astype(np.float32),
         water=(~brain).astype(np.float32),
