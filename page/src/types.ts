@@ -97,6 +97,12 @@ export interface GuardView {
   priority: string;
   protects: string;
 }
+export interface AlarmView {
+  name: string;
+  priority: string;
+  standing: boolean;
+  why: string;
+}
 export interface ProposalView {
   sonication: number;
   stage: string;
@@ -140,6 +146,7 @@ export interface Status {
   proposed: ProposalView | null;
   approved: ProposalView | null;
   review: string;
+  alarms: AlarmView[];
   guards: GuardView[];
   patient: PatientView | null;
   readings: Fact[];

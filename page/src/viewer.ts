@@ -56,6 +56,8 @@ export class Viewer {
   /** Whether the picture can be drawn: not before it is attached, never without WebGL 2. */
   private works = false;
   private moving = false;
+  /** While volumes come, planes alone are drawn: the 3-D scene of a whole head takes a second without a graphics card. */
+  private loading = false;
   private queue: Promise<void> = Promise.resolve();
 
   constructor() {
@@ -118,6 +120,7 @@ export class Viewer {
   arrange(value: string): void {
     this.layout.value = value;
     if (!this.works) return;
+    if (this.loading) value = "planes";
     this.nv.opts.multiplanarShowRender = value === "both" ? SHOW_RENDER.ALWAYS : SHOW_RENDER.NEVER;
     this.nv.setSliceType(value === "render" ? SLICE_TYPE.RENDER : SLICE_TYPE.MULTIPLANAR);
   }
@@ -199,11 +202,21 @@ export class Viewer {
       show(this.state, true);
       for (const volume of [...this.nv.volumes]) this.nv.removeVolume(volume);
     } else for (const volume of this.nv.volumes.slice(1)) this.nv.removeVolume(volume);
-    for (const view of wanted.slice(this.nv.volumes.length)) this.nv.addVolume(await this.image(view, key(view)));
-    this.fade();
-    show(this.state, false);
-    this.canvas.dataset["shown"] = names.join(" ");
-    if (performance.getEntriesByName("first-picture").length === 0) performance.mark("first-picture");
+    this.loading = true;
+    this.arrange(this.layout.value);
+    try {
+      for (const view of wanted.slice(this.nv.volumes.length)) {
+        this.nv.addVolume(await this.image(view, key(view)));
+        this.fade();
+        show(this.state, false);
+        this.canvas.dataset["shown"] = this.nv.volumes.map((v) => v.name).join(" ");
+        if (performance.getEntriesByName("first-picture").length === 0) performance.mark("first-picture");
+        await painted();
+      }
+    } finally {
+      this.loading = false;
+      this.arrange(this.layout.value);
+    }
   }
 
   private async image(view: VolumeView, name: string): Promise<NVImage> {
@@ -257,6 +270,13 @@ export class Viewer {
     }
     this.nv.drawScene();
   }
+}
+
+/** Wait until what was drawn is seen, so that a picture never waits for the one after it. */
+function painted(): Promise<void> {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done, 0));
+  });
 }
 
 function at(elements: Elements, i: number, axis: number): number {

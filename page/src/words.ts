@@ -143,6 +143,10 @@ export const words = {
     age: (s: number) => `frame ${s.toFixed(1)} s old`,
     noFrame: "No frame yet",
     marks: "+ target   ○ focus seen   contours 43, 50, 55 °C",
+    alarms: (n: number) => (n === 1 ? "1 alarm to acknowledge" : `${n} alarms to acknowledge`),
+    standing: "its cause is still there",
+    gone: "its cause is gone.",
+    acknowledgeLater: "It can be acknowledged when power is off, and cooling and review are over.",
     guards: "Guards",
     guardsSay: (no: number, all: number) =>
       no === 0 ? `All ${all} guards hold` : `${no} of ${all} guards say no`,

@@ -344,3 +344,27 @@ def test_nothing_went_wrong_in_the_window_and_nothing_was_asked_of_elsewhere(ope
     known = ("403", "409")  # refusals that the page shows as sentences
     faults = [f for f in operator.faults if not any(code in f for code in known)]
     assert not faults, json.dumps(faults, indent=1)
+
+
+def test_a_file_that_is_dropped_on_the_page_becomes_a_head(start, chromium, tmp_path):
+    """A real drop, as the window manager sends one: entries and all, not a script's event."""
+    ct = tmp_path / "someone.nii.gz"
+    ct.write_bytes((ROOT / "samples" / "cranium" / "ct.nii.gz").read_bytes())
+    made, thread = start(tmp_path / "case")
+    made.until(lambda: made.server._server.started)
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(MINUTE)
+        page = context.new_page()
+        page.goto(made.operate)
+        box = page.locator(".drop").first.bounding_box()
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        data = {"items": [], "files": [str(ct)], "dragOperationsMask": 1}
+        window = context.new_cdp_session(page)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            window.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+        page.get_by_role("button", name="Open what was uploaded").click()
+        page.wait_for_selector("#head-canvas[data-shown^='ct@']", timeout=MINUTE)
+        page.wait_for_selector("#approve-images:enabled", timeout=2 * MINUTE)
+        assert "someone" not in page.content(), "a file's name may be a person's"
+    made.server.end()
+    thread.join(60.0)

@@ -3,6 +3,7 @@
 import json
 import struct
 from datetime import UTC, datetime
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -251,3 +252,20 @@ def test_a_server_for_everybody_is_refused(tmp_path, options):
 def test_an_acknowledged_alarm_says_whether_its_cause_is_there(standing, word):
     heard = doc.AlarmAcknowledged(guard="motion", standing=standing)
     assert said(event(heard)) == f"Alarm of motion acknowledged; its cause is {word}."
+
+
+def test_alarms_to_acknowledge_are_listed_the_most_urgent_first():
+    sonications = tuple(Sonication(s, 100.0, 10.0) for s in Stage)
+    settings = ControlSettings()
+    prescription = Prescription(target_at([0, 0, 0]), sonications, dict(settings.goals))
+    calm = initial_state(settings, prescription)
+    assert status_of(calm, settings).alarms == ()
+    by_urgency = {str(g.priority): g.name for g in GUARDS}
+    raised = tuple(by_urgency[p] for p in ("low", "medium", "high"))
+    shown = status_of(replace(calm, alarms=raised), settings).alarms
+    assert [alarm.priority for alarm in shown] == ["high", "medium", "low"]
+    assert {alarm.name for alarm in shown} == set(raised)
+    guards = {g.name: g for g in status_of(replace(calm, alarms=raised), settings).guards}
+    for alarm in shown:
+        assert alarm.standing is not guards[alarm.name].holds
+        assert alarm.why == guards[alarm.name].why

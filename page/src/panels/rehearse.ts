@@ -2,13 +2,15 @@ import { ask } from "../api";
 import { Curves } from "../curves";
 import { clock, facts, field, fill, h, select, show, text } from "../dom";
 import { Slice } from "../slice";
-import type { GuardView, Note, ProposalView, Status, View } from "../types";
+import type { AlarmView, GuardView, Note, ProposalView, Status, View } from "../types";
 import { words } from "../words";
 import { type Panel, type Shell, enable } from "./panel";
 
 const MOST_NOTES = 300;
 /** Stop stands by itself, always in the same place. */
 const APART = new Set(["stop"]);
+/** Stands with the alarms, and is there only while there are some. */
+const ACKNOWLEDGE = "acknowledge";
 
 export class RehearsePanel implements Panel {
   readonly root: HTMLElement;
@@ -29,6 +31,11 @@ export class RehearsePanel implements Panel {
   private readonly power = h("input", { type: "number", id: "power", min: 1, max: 5000, step: 1 });
   private readonly duration = h("input", { type: "number", id: "duration", min: 1, max: 120, step: 1 });
   private readonly proposal = h("div", { class: "proposal" });
+  private readonly alarmsHead = h("h3", { role: "alert" });
+  private readonly alarmList = h("ul");
+  private readonly hear = h("button", { type: "button", "data-verb": ACKNOWLEDGE, class: "primary", click: () => this.ask(ACKNOWLEDGE) }, words.rehearse.verbs[ACKNOWLEDGE] ?? ACKNOWLEDGE);
+  private readonly later = h("p", { class: "help" }, words.rehearse.acknowledgeLater);
+  private readonly alarms = h("section", { class: "alarms", id: "alarms", hidden: true }, this.alarmsHead, this.alarmList, this.hear, this.later);
   private readonly guardsHead = h("h3", { id: "guards-heading" });
   private readonly guards = h("ul", { class: "guards", "aria-labelledby": "guards-heading", tabindex: 0 });
   private readonly readings = h("div");
@@ -58,7 +65,7 @@ export class RehearsePanel implements Panel {
       "div",
       { class: "running" },
       h("div", { class: "column see" }, h("h3", {}, words.rehearse.live), this.slice.root, this.curves.root),
-      h("div", { class: "column say" }, this.guardsHead, this.guards, h("h3", {}, words.rehearse.readings), this.readings),
+      h("div", { class: "column say" }, this.alarms, this.guardsHead, this.guards, h("h3", {}, words.rehearse.readings), this.readings),
       h("div", { class: "column do" }, this.control(), this.patient(), h("h3", {}, words.rehearse.log), this.log),
     );
     this.root = h("div", { class: "rehearse" }, h("h2", {}, words.rehearse.heading), this.setup, this.over, this.running);
@@ -226,7 +233,7 @@ export class RehearsePanel implements Panel {
     text(this.numbers, parts.join(" · "));
     fill(this.buttons, [status.verbs, status.suggested, free], () =>
       status.verbs
-        .filter((verb) => !APART.has(verb))
+        .filter((verb) => !APART.has(verb) && verb !== ACKNOWLEDGE)
         .map((verb) =>
           h(
             "button",
@@ -236,6 +243,7 @@ export class RehearsePanel implements Panel {
         ),
     );
     this.showProposal(status);
+    this.showAlarms(status, free);
     const no = status.guards.filter((g) => !g.holds);
     text(this.guardsHead, `${words.rehearse.guards}: ${words.rehearse.guardsSay(no.length, status.guards.length)}`);
     fill(this.guards, status.guards, () => [...no, ...status.guards.filter((g) => g.holds)].map(guard));
@@ -250,6 +258,15 @@ export class RehearsePanel implements Panel {
         ].filter(Boolean)
       : ["–"];
     text(this.lastWord, `${words.rehearse.last}${p ? ` (${clock(p.at_s)})` : ""}: ${said.join("; ")}`);
+  }
+
+  private showAlarms(status: Status, free: boolean): void {
+    show(this.alarms, status.alarms.length > 0);
+    const may = status.verbs.includes(ACKNOWLEDGE);
+    text(this.alarmsHead, words.rehearse.alarms(status.alarms.length));
+    fill(this.alarmList, status.alarms, () => status.alarms.map(alarm));
+    enable(this.hear, free && may);
+    show(this.later, !may);
   }
 
   private showProposal(status: Status): void {
@@ -268,6 +285,16 @@ export class RehearsePanel implements Panel {
 function proposal(p: ProposalView): string {
   const limited = p.limited_by ? `; ${words.rehearse.limitedBy} ${p.limited_by}` : "";
   return `${p.stage}: ${p.power_w.toFixed(0)} W, ${p.duration_s.toFixed(0)} s. ${words.rehearse.expected} ${p.peak_degc.toFixed(1)} °C (${words.rehearse.band} ${p.low_degc.toFixed(1)}–${p.high_degc.toFixed(1)})${limited}.`;
+}
+
+function alarm(a: AlarmView): HTMLElement {
+  const mark = a.priority === "high" ? "‼" : a.priority === "medium" ? "!" : "i";
+  return h(
+    "li",
+    { class: a.priority },
+    h("strong", {}, `${mark} ${a.name} (${a.priority}): `),
+    a.standing ? `${words.rehearse.standing}. ${a.why}` : words.rehearse.gone,
+  );
 }
 
 function guard(g: GuardView): HTMLElement {

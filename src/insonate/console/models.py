@@ -264,6 +264,17 @@ class GuardView(Model):
     protects: str
 
 
+class AlarmView(Model):
+    """A latching alarm that nobody has acknowledged yet."""
+
+    name: str
+    priority: str
+    standing: bool
+    """Whether its cause is still there."""
+    why: str
+    """The guard's sentence while the cause is there; empty once it is gone."""
+
+
 class ProposalView(Model):
     """A sonication that is proposed or approved."""
 
@@ -315,6 +326,7 @@ class Status(Model):
     proposed: ProposalView | None
     approved: ProposalView | None
     review: str
+    alarms: tuple[AlarmView, ...]
     guards: tuple[GuardView, ...]
     patient: PatientView | None
     readings: tuple[Fact, ...]

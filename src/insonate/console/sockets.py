@@ -34,7 +34,8 @@ class Window:
         self._whole, self._view, self._status = True, True, True
         self._frame = -1
         self._news, self._acknowledged = asyncio.Event(), asyncio.Event()
-        self._sent, self._urgent = 0, False
+        self._urgent = asyncio.Event()
+        self._sent = 0
         self._said: list[float] = []
         self._writing = asyncio.Lock()
 
@@ -43,14 +44,15 @@ class Window:
         await self._socket.accept()
         self._desk.listeners.append(self.hear)
         self._news.set()
-        teller = asyncio.create_task(self._tell())
+        tellers = [asyncio.create_task(tell()) for tell in (self._tell, self._tell_at_once)]
         try:
             await self._listen()
         finally:
             self._desk.listeners.remove(self.hear)
-            teller.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await teller
+            for teller in tellers:
+                teller.cancel()
+                with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                    await teller
 
     def hear(self, news: News) -> None:
         """Take news; what is urgent goes out ahead of every batch."""
@@ -61,20 +63,24 @@ class Window:
         if len(self._points) > MOST_PENDING:
             self._whole, self._points = True, []
         if news.urgent:
-            self._urgent = True
+            self._urgent.set()
         self._news.set()
 
     async def _tell(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            if self._urgent:
-                self._urgent = False
-                await self._send(self._at_once())
             if self._sent and not self._acknowledged.is_set():
                 continue
             await self._batch()
             await asyncio.sleep(SHORTEST_PAUSE_S)
+
+    async def _tell_at_once(self) -> None:
+        """Tell what is urgent: it waits neither for the pause between batches nor to be acknowledged."""
+        while True:
+            await self._urgent.wait()
+            self._urgent.clear()
+            await self._send(self._at_once())
 
     def _at_once(self) -> str:
         run = self._desk.facts.run

@@ -1,6 +1,7 @@
 """The controller's state as an operator reads it: from its table and its guards, never a copy."""
 
 from insonate.console.models import (
+    AlarmView,
     Fact,
     GuardView,
     PatientView,
@@ -11,7 +12,7 @@ from insonate.console.words import STATES
 from insonate.control import GUARDS, ControllerState, ControlSettings, refusals
 from insonate.control.state import Exposure, Readings
 from insonate.control.table import legal_verbs
-from insonate.events import State
+from insonate.events import Priority, State
 from insonate.events.documents import SonicationProposed
 
 
@@ -20,6 +21,7 @@ def status_of(state: ControllerState, settings: ControlSettings) -> Status:
     named, following, usual = STATES[state.state]
     on = state.exposure if state.state is State.SONICATING else None
     verbs = legal_verbs(state.state)
+    guards = _guards(state, settings)
     return Status(
         state=state.state,
         state_words=named,
@@ -42,7 +44,8 @@ def status_of(state: ControllerState, settings: ControlSettings) -> Status:
         proposed=_proposal(state.proposed),
         approved=_proposal(state.approved),
         review=state.review.sentence if state.review else "",
-        guards=_guards(state, settings),
+        alarms=_alarms(state, guards),
+        guards=guards,
         patient=_patient(state.seen),
         readings=_readings(state.seen, state.exposure),
     )
@@ -75,6 +78,16 @@ def _guards(state: ControllerState, settings: ControlSettings) -> tuple[GuardVie
             protects=str(guard.hazard),
         )
         for guard in GUARDS
+    )
+
+
+def _alarms(state: ControllerState, guards: tuple[GuardView, ...]) -> tuple[AlarmView, ...]:
+    """Return the alarms to be acknowledged, the most urgent first."""
+    urgency = {str(priority): rank for rank, priority in enumerate(Priority)}
+    raised = [guard for guard in guards if guard.name in state.alarms]
+    return tuple(
+        AlarmView(name=g.name, priority=g.priority, standing=not g.holds, why=g.why)
+        for g in sorted(raised, key=lambda g: urgency[g.priority])
     )
 
 

@@ -5,6 +5,7 @@ words, signs of presence. A third tells the server, so that nothing that compute
 waits for a window. When the server is gone the treatment is stopped and finished in order.
 """
 
+import os
 import queue
 import signal
 import threading
@@ -44,6 +45,9 @@ from insonate.session.prepare import Anatomy, plan_anatomy, read_anatomy
 from insonate.session.room import REPORT
 from insonate.session.scoring import score
 
+NICE = 5
+"""What computes yields to what answers: the server and the browser on the same machine."""
+
 PROGRESS_EVERY_S = 0.1
 STATUS_EVERY_S = 0.1
 """Progress and the controller's state are told ten times a second, changes of state at once."""
@@ -58,6 +62,8 @@ class CancelledError(InsonateError):
 def run(pipe: Connection, folder: str) -> None:
     """Work until the server says goodbye or is gone; the entry of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says goodbye
+    with suppress(AttributeError, OSError):  # not on every system
+        os.nice(NICE)
     Worker(pipe, Path(folder)).run()
 
 
