@@ -152,6 +152,15 @@ def test_a_source_outside_every_region_is_refused():
             solve_born(medium, source, options=SMALL)
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as a person's terminal has it: what runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_nothing_broken():
     """A real SIGINT in the middle: the medium is as it was, and the next solve is whole."""
     medium = uniform_medium(WATER, grid((20, 18, 16)), F)

@@ -42,7 +42,7 @@ def scheduler():
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # None would be port 8787, which another may have
         host="127.0.0.1",
     ) as cluster:
         yield cluster.scheduler_address

@@ -15,7 +15,12 @@ from insonate.heat.options import ThermalOptions
 from insonate.heat.readout import hottest_near
 from insonate.thermometry import CLINICAL_3T, SliceGeometry
 from insonate.thermometry.cells import spot_change
-from insonate.thermometry.partial_volume import LARGEST_FACTOR, Reading, partial_volume_factor
+from insonate.thermometry.partial_volume import (
+    LARGEST_FACTOR,
+    LARGEST_OF_MEAN,
+    Reading,
+    dilution,
+)
 from insonate.verification.thermal_subjects import hand_made_head, uniform_state
 
 PROTOCOL = replace(CLINICAL_3T, matrix=(48, 48), pixel_m=1.5e-3)
@@ -38,9 +43,8 @@ def with_spot(model, width_m, peak_k=20.0, at=FOCUS):
 
 def factor(model, state, orientation="axial", shift=(0.0, 0.0, 0.0), **options):
     geometry = SliceGeometry.through(FOCUS + np.asarray(shift), orientation, PROTOCOL)
-    return partial_volume_factor(
-        model, [(state, 1.0)], uniform_state(model, 37.0), geometry, **options
-    )
+    rest = uniform_state(model, 37.0)
+    return dilution(model, [(state, 1.0)], rest, geometry, **options).factor
 
 
 def closed_form(width_m, offset_m=(0.0, 0.0, 0.0)):
@@ -103,7 +107,7 @@ def test_it_averages_over_the_frame(model):
     low, high = (with_spot(model, 1.5e-3, k) for k in (10.0, 30.0))
     geometry = SliceGeometry.through(FOCUS, "axial", PROTOCOL)
     rest = uniform_state(model, 37.0)
-    found = partial_volume_factor(model, [(low, 2.0), (high, 2.0)], rest, geometry)
+    found = dilution(model, [(low, 2.0), (high, 2.0)], rest, geometry).factor
     assert found == pytest.approx(factor(model, low), rel=1e-4)
 
 
@@ -144,8 +148,8 @@ def test_with_its_reading_the_factor_is_right_however_hot(model, peak_k, readout
     shape = with_spot(model, 0.7e-3, 10.0)  # the model knows the shape, not the height
     rest = uniform_state(model, 37.0)
     how = Reading(protocol, read)
-    right = partial_volume_factor(model, [(shape, 1.0)], rest, geometry, reading=how)
-    naive = partial_volume_factor(model, [(shape, 1.0)], rest, geometry)
+    right = dilution(model, [(shape, 1.0)], rest, geometry, reading=how).factor
+    naive = dilution(model, [(shape, 1.0)], rest, geometry).factor
     true = hottest_near(model, state.fine_degc - 37.0, 6e-3)[0]
     assert right * read == pytest.approx(true, rel=0.01)
     if peak_k > 10.0:
@@ -157,5 +161,51 @@ def test_a_reading_of_nothing_is_no_reason_to_multiply_without_end(model):
     rest, hot = uniform_state(model, 37.0), with_spot(model, 1.2e-3, 10.0)
     for read in (0.0, -3.0, 40.0):
         how = Reading(PROTOCOL, read)
-        found = partial_volume_factor(model, [(hot, 1.0)], rest, geometry, reading=how)
+        found = dilution(model, [(hot, 1.0)], rest, geometry, reading=how).factor
         assert 1.0 <= found <= LARGEST_FACTOR
+
+
+# --- how sure the factor is ------------------------------------------------------------------
+
+
+def spread(model, state, shift, sigma_m, seen=True):
+    geometry = SliceGeometry.through(FOCUS + np.asarray(shift), "axial", PROTOCOL)
+    rest = uniform_state(model, 37.0)
+    return dilution(
+        model, [(state, 1.0)], rest, geometry, seen=seen, place_sigma_m=sigma_m
+    ).log_sigma
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0, 0.0), (0.6e-3, 0.0, 0.0), (0.6e-3, -0.6e-3, 0.0)])
+@pytest.mark.parametrize("sigma_m", [0.1e-3, 0.25e-3])
+def test_a_place_that_is_not_sure_makes_the_factor_unsure(model, shift, sigma_m):
+    """Against the closed form at places that are drawn."""
+    draws = np.random.default_rng(3).normal(0.0, sigma_m, (4000, 2))
+    logs = [np.log(closed_form(1.2e-3, (shift[0] + x, shift[1] + y, 0.0))) for x, y in draws]
+    found = spread(model, with_spot(model, 1.2e-3), shift, sigma_m)
+    assert found == pytest.approx(np.std(logs), rel=0.15, abs=2e-3)
+
+
+def test_a_place_that_is_known_leaves_the_factor_sure(model):
+    assert spread(model, with_spot(model, 1.2e-3), (0.6e-3, 0.0, 0.0), 0.0) == 0.0
+
+
+def test_a_spot_that_was_not_seen_is_the_mean_of_nine_voxels(model):
+    """Three times a side: a factor that stopped at a voxel's limit would read a third too little."""
+    width, pixel, through = 0.8e-3, PROTOCOL.pixel_m, PROTOCOL.slice_thickness_m
+    wide = [
+        a / (sqrt(2 * pi) * width * erf(a / (2 * sqrt(2) * width)))
+        for a in (3 * pixel, 3 * pixel, through)
+    ]
+    found = factor(model, with_spot(model, width), seen=False)
+    assert found == pytest.approx(min(np.prod(wide), LARGEST_OF_MEAN), rel=0.03)
+    assert found > LARGEST_FACTOR
+    assert factor(model, with_spot(model, 0.4e-3, 40.0), seen=False) == LARGEST_OF_MEAN
+
+
+def test_a_spot_that_was_not_seen_is_somewhere_near(model):
+    """The more it may lie beside the nine voxels, the less they say; a wide one is anywhere."""
+    narrow, wide = (spread(model, with_spot(model, w), (0, 0, 0), 0.0, seen=False)
+                    for w in (0.8e-3, 10e-3))  # fmt: skip
+    assert narrow > 0.02
+    assert wide < 0.01

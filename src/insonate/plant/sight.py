@@ -22,8 +22,8 @@ from insonate.plant.twin import Twin
 from insonate.thermometry import Course, Protocol, measure_focus, spot_bank, to_frame
 from insonate.thermometry.frame import FrameContext, Measured
 from insonate.thermometry.order import Note, NoteKind
+from insonate.thermometry.partial_volume import Dilution, dilution
 from insonate.thermometry.partial_volume import Reading as SpotReading
-from insonate.thermometry.partial_volume import partial_volume_factor
 from insonate.thermometry.port import Arrived, FramePort
 from insonate.thermometry.series import Reading
 from insonate.thermometry.track import Track, driven, now, shown, spot_width_m
@@ -227,21 +227,24 @@ class Sight:
     def _estimated(self, running: _Sonication, frame: TemperatureFrame) -> TemperatureFrame:
         """Correct the peak for partial volume by the model's shape, and its dose with it."""
         believed = self._believed((frame.start_s, frame.end_s))
-        factor = 1.0
+        diluted = Dilution(1.0, 0.0)
         if believed:
-            factor = partial_volume_factor(
+            diluted = dilution(
                 self._belief.model,
                 believed,
                 running.reference,
                 running.scanned.geometry,
                 offset_m=_apparent(frame, running.scanned.series.protocol),
                 seen=frame.focus_offset_m is not None,
+                place_sigma_m=frame.focus_sigma_m or 0.0,
                 reading=SpotReading(
                     running.scanned.series.protocol, frame.peak_degc - frame.baseline_degc
                 ),
             )
-        peak = frame.baseline_degc + factor * (frame.peak_degc - frame.baseline_degc)
-        sigma = factor * frame.sigma_k
+        factor = diluted.factor
+        rise = factor * (frame.peak_degc - frame.baseline_degc)
+        peak = frame.baseline_degc + rise
+        sigma = float(np.hypot(factor * frame.sigma_k, diluted.log_sigma * rise))
         self._compare(running, frame, peak, believed)
         window = (frame.start_s, frame.end_s)
         if running.track.power:

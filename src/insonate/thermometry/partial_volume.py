@@ -38,6 +38,12 @@ SUBSAMPLES = 4  # points per voxel along each axis: 0.3 mm, finer than the therm
 THROUGH = 6
 LEAST_RISE_K = 0.3  # below it the model's own voxel says nothing about shape
 LARGEST_FACTOR = 3.0  # a spot that a voxel dilutes more than this is not measured by it
+LARGEST_OF_MEAN = (
+    6.0  # nine voxels dilute it twice as much: a factor of 3 would read 35 % too little
+)
+UNSEEN_SIGMA_M = (
+    0.7e-3  # how far a spot that was not seen lies from its target, along each axis
+)
 SCALINGS = 5  # of the model's rise until its image reads what was read: to 1e-3 for 25 K
 
 Weighted = Sequence[tuple[ThermalState, float]]
@@ -60,7 +66,24 @@ class Reading:
     rise_k: float
 
 
-def partial_volume_factor(  # noqa: PLR0913 - a model, what it says, and how it was looked at
+@dataclass(frozen=True)
+class Dilution:
+    """What a voxel makes of a spot's peak.
+
+    Parameters
+    ----------
+    factor
+        From the rise that was read to the peak's: at least 1 and at most ``LARGEST_FACTOR``, or
+        ``LARGEST_OF_MEAN`` where no spot was seen; 1 where the model shows no rise.
+    log_sigma
+        Standard deviation of its natural logarithm, for not knowing the place any better.
+    """
+
+    factor: float
+    log_sigma: float
+
+
+def dilution(  # noqa: PLR0913 - a model, what it says, and how it was looked at
     model: ThermalModel,
     frame: Weighted,
     reference: ThermalState,
@@ -68,9 +91,10 @@ def partial_volume_factor(  # noqa: PLR0913 - a model, what it says, and how it 
     *,
     offset_m: ArrayLike = (0.0, 0.0, 0.0),
     seen: bool = True,
+    place_sigma_m: float = 0.0,
     reading: Reading | None = None,
-) -> float:
-    """Return the factor from the rise that was read to the peak's.
+) -> Dilution:
+    """Return the factor from the rise that was read to the peak's, and how sure it is.
 
     Parameters
     ----------
@@ -88,13 +112,11 @@ def partial_volume_factor(  # noqa: PLR0913 - a model, what it says, and how it 
     seen
         Whether a spot was seen: its hottest voxel was read then, and otherwise the mean of the 3×3
         voxels at the target (``focus.measure_focus``).
+    place_sigma_m
+        Standard deviation of the focus's measured place along each axis of the slice, m; where no
+        spot was seen it is ``UNSEEN_SIGMA_M``.
     reading
         How the rise was read; left out, a voxel shows the mean of its temperatures.
-
-    Returns
-    -------
-    float
-        At least 1 and at most ``LARGEST_FACTOR``; 1 where the model shows no rise.
     """
     points = _window(geometry, model.focus_m, np.asarray(offset_m, dtype=np.float64))
     total = sum(weight for _, weight in frame)
@@ -103,16 +125,52 @@ def partial_volume_factor(  # noqa: PLR0913 - a model, what it says, and how it 
     near = _near(model, rise, points)
     voxel = _read(near.mean(axis=(1, 3, 4)), seen=seen)
     if voxel < LEAST_RISE_K:
-        return 1.0
+        return Dilution(1.0, 0.0)
     peak, _ = hottest_near(model, rise, WINDOW_M)
     if reading is not None:
         voxel = _imaged(near, voxel, reading, seen=seen)
-    return float(np.clip(peak / voxel, 1.0, LARGEST_FACTOR))
+    sigma = place_sigma_m if seen else UNSEEN_SIGMA_M
+    subsample = float(geometry.grid.spacing_m[0]) / SUBSAMPLES
+    return Dilution(
+        factor=float(np.clip(peak / voxel, 1.0, LARGEST_FACTOR if seen else LARGEST_OF_MEAN)),
+        log_sigma=_log_sigma(near, sigma / subsample, seen=seen),
+    )
 
 
 def _read(voxels: NDArray[np.floating], *, seen: bool) -> float:
     middle = slice(len(voxels) // 2 - 1, len(voxels) // 2 + 2)
     return float(voxels.max() if seen else voxels[middle, middle].mean())
+
+
+def _log_sigma(near: NDArray[np.float64], sigma: float, *, seen: bool) -> float:
+    """Return the spread of what is read, logarithm, when its place is unsure by ``sigma`` subsamples.
+
+    To the second order in the shift x, ln v = a x + b x²/2 along each axis, so that its variance is
+    a² σ² + b² σ⁴ / 2.
+    """
+    count, n = near.shape[:2]
+    fine = near.mean(axis=4).reshape(count * n, count * n)
+    if seen:
+        means = near.mean(axis=(1, 3, 4))
+        at, side = np.unravel_index(int(means.argmax()), means.shape), n
+    else:
+        at, side = (count // 2 - 1, count // 2 - 1), 3 * n
+    low = [int(np.clip(i * n, 1, count * n - side - 1)) for i in at]
+    variance = 0.0
+    for axis in (0, 1):
+        below, here, above = (
+            max(float(_box(fine, low, axis, shift, side)), 1e-9) for shift in (-1, 0, 1)
+        )
+        slope, bend = 0.5 * np.log(above / below), np.log(above * below / here**2)
+        variance += slope**2 * sigma**2 + 0.5 * bend**2 * sigma**4
+    return float(np.sqrt(variance))
+
+
+def _box(fine: NDArray[np.float64], low: list[int], axis: int, shift: int, side: int) -> float:
+    first = list(low)
+    first[axis] += shift
+    i, j = first
+    return float(fine[i : i + side, j : j + side].mean())
 
 
 def _imaged(near: NDArray[np.float64], mean_k: float, reading: Reading, *, seen: bool) -> float:

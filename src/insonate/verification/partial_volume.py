@@ -10,7 +10,7 @@ from insonate.core import Tissue
 from insonate.heat.build import build_thermal_model
 from insonate.heat.options import ThermalOptions
 from insonate.thermometry import CLINICAL_3T, SliceGeometry
-from insonate.thermometry.partial_volume import partial_volume_factor
+from insonate.thermometry.partial_volume import dilution
 from insonate.verification.check import Check, at_most
 from insonate.verification.thermal_subjects import hand_made_head, uniform_state
 
@@ -40,7 +40,7 @@ def factor_error(width_m: float, *, believed_m: float | None = None) -> float:
     rise = 20.0 * np.exp(-square / (2 * (believed_m or width_m) ** 2))
     hot = replace(rest, fine_degc=(37.0 + rise).astype(np.float32))
     geometry = SliceGeometry.through(FOCUS, "axial", _PROTOCOL)
-    found = partial_volume_factor(model, [(hot, 1.0)], rest, geometry)
+    found = dilution(model, [(hot, 1.0)], rest, geometry).factor
     return abs(found / closed_form(width_m) - 1.0)
 
 
