@@ -2,8 +2,8 @@
 
 import json
 import struct
-from datetime import UTC, datetime
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import get_args
 
 import numpy as np
