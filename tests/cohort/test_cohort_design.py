@@ -6,12 +6,13 @@ import tomllib
 import numpy as np
 import pytest
 
-from insonate.cohort import Cohort, Draw, load_cohort, schema, tasks
-from insonate.cohort.design import Task
+from insonate.cohort import Cohort, Draw, load_cohort, schema, tasks, treating
+from insonate.cohort.design import Plan, Task
 from insonate.cohort.treating import scenario_text, varied_ct, varied_phantom
 from insonate.core import DataError, Frame, Grid, SettingsError, Volume
 from insonate.core.frames import affine_from
 from insonate.head import PhantomOptions
+from insonate.heat.options import ThermalOptions
 from insonate.plant import SCENARIOS
 from insonate.plant.scenario import read_scenario
 
@@ -181,3 +182,11 @@ def test_the_phantom_is_scaled_layer_by_layer(tmp_path):
 def test_a_cohort_from_code_needs_no_file():
     made = Cohort(name="x", seed=0, patients=2, heads=[{"name": "phantom"}])
     assert [t.scenario for t in tasks(made)] == ["cooperative", "cooperative"]
+
+
+def test_the_plan_says_how_finely_it_is_heated():
+    usual = treating._heat(Plan())
+    assert (usual.fine_half_width_m, usual.coarse_spacing_m) == (10e-3, 3e-3)
+    finer = treating._heat(Plan(fine_half_width_mm=20.0, coarse_spacing_mm=2.0))
+    assert finer == ThermalOptions()
+    assert treating._heat(Plan(coarse=True)).coarse_spacing_m == 4e-3

@@ -78,10 +78,19 @@ def _prepared(variant: str, target: str, plan: str) -> PreparedCase:
         element_count=how.element_count,
         engine=how.engine,
         absorbed_share=how.absorbed_share,
-        heat=_COARSE if how.coarse else ThermalOptions(),
+        heat=_heat(how),
     )
     with tempfile.TemporaryDirectory(prefix="insonate-head-") as name:
         return prepare(_source(head, Path(name)), settings)
+
+
+def _heat(how: Plan) -> ThermalOptions:
+    if how.coarse:
+        return _COARSE
+    return ThermalOptions(
+        fine_half_width_m=1e-3 * how.fine_half_width_mm,
+        coarse_spacing_m=1e-3 * how.coarse_spacing_mm,
+    )
 
 
 def _source(head: Variant, folder: Path) -> CaseSource:
