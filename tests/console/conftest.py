@@ -93,9 +93,12 @@ def running(tmp_path_factory):
     assert not thread.is_alive()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser: Debian's where there is one, Playwright's own elsewhere."""
+    """The browser: Debian's where there is one, Playwright's own elsewhere.
+
+    It ends with its module: Playwright keeps a loop running, and the tests of sockets want their own.
+    """
     # pytest keeps no loop of its own here; Playwright wants none
     asyncio.set_event_loop(None)
     with sync_playwright() as playwright:
