@@ -8,6 +8,8 @@ import type { CurvePoint, Curves as Points } from "./types";
 import { words } from "./words";
 
 const MOST = 3000;
+/** One panel at a time: four at once hold up what must be seen at once where there is no graphics card. */
+const EACH_MS = 250;
 const AXIS = "#c3cdd7";
 
 /** Curves of single sonications: nothing is drawn from one to the next. */
@@ -65,7 +67,8 @@ export class Curves {
   readonly root = h("div", { class: "curves" });
   private readonly data = new Map<string, [number, number][]>();
   private readonly plots: uPlot[] = [];
-  private dirty = true;
+  private readonly dirty = new Set(PANELS.keys());
+  private turn = 0;
   private window_s = 600;
 
   constructor() {
@@ -74,7 +77,7 @@ export class Curves {
       this.root.append(h("figure", {}, h("figcaption", {}, panel.title, ...panel.lines.map(legend)), box));
       this.plots.push(new uPlot(options(panel), empty(panel), box));
     }
-    setInterval(() => this.draw(), 250);
+    setInterval(() => this.draw(), EACH_MS);
     new ResizeObserver(() => this.resize()).observe(this.root);
   }
 
@@ -82,7 +85,7 @@ export class Curves {
     this.data.clear();
     for (const [name, points] of Object.entries(curves)) this.data.set(name, [...points]);
     this.window_s = whole ? Infinity : 600;
-    this.dirty = true;
+    this.redraw();
   }
 
   add(points: CurvePoint[]): void {
@@ -92,30 +95,35 @@ export class Curves {
       curve.push([time, value]);
       if (curve.length > MOST) this.data.set(name, curve.filter((_, i) => i % 2 === 0));
     }
-    if (points.length > 0) this.dirty = true;
+    if (points.length > 0) this.redraw();
   }
 
   /** Redraw as if time had stopped at `until_s`; for replay. */
   until(until_s: number): void {
     this.limit = until_s;
-    this.dirty = true;
+    this.redraw();
   }
   private limit = Infinity;
 
+  private redraw(): void {
+    for (const k of PANELS.keys()) this.dirty.add(k);
+  }
+
   private draw(): void {
-    if (!this.dirty || this.root.offsetParent === null) return;
-    this.dirty = false;
-    const all = [...this.data.values()];
-    const end = Math.min(this.limit, Math.max(0, ...all.map((c) => c.at(-1)?.[0] ?? 0)));
+    if (this.dirty.size === 0 || this.root.offsetParent === null) return;
+    do this.turn = (this.turn + 1) % PANELS.length;
+    while (!this.dirty.delete(this.turn));
+    const panel = PANELS[this.turn];
+    if (!panel) return;
+    const ends = [...this.data.values()].map((c) => c.at(-1)?.[0] ?? 0);
+    const end = Math.min(this.limit, Math.max(0, ...ends));
     const start = Math.max(0, end - this.window_s);
-    PANELS.forEach((panel, k) => {
-      const curves = panel.lines.map((line) => {
-        const shown = (this.data.get(line.name) ?? []).filter(([t]) => t >= start && t <= end);
-        return PIECES.has(line.name) ? broken(shown) : shown;
-      });
-      const joined = uPlot.join(curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData));
-      this.plots[k]?.setData((joined[0]?.length ?? 0) > 0 ? joined : empty(panel));
+    const curves = panel.lines.map((line) => {
+      const shown = (this.data.get(line.name) ?? []).filter(([t]) => t >= start && t <= end);
+      return PIECES.has(line.name) ? broken(shown) : shown;
     });
+    const joined = uPlot.join(curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData));
+    this.plots[this.turn]?.setData((joined[0]?.length ?? 0) > 0 ? joined : empty(panel));
   }
 
   private resize(): void {
@@ -123,7 +131,7 @@ export class Curves {
       const box = plot.root.parentElement;
       if (box && box.clientWidth > 0) plot.setSize({ width: box.clientWidth, height: box.clientHeight });
     }
-    this.dirty = true;
+    this.redraw();
   }
 }
 

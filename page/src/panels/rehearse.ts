@@ -6,7 +6,7 @@ import type { AlarmView, GuardView, Note, ProposalView, Status, View } from "../
 import { words } from "../words";
 import { type Panel, type Shell, enable } from "./panel";
 
-const MOST_NOTES = 300;
+const MOST_NOTES = 150;
 /** Stop stands by itself, always in the same place. */
 const APART = new Set(["stop"]);
 /** Stands with the alarms, and is there only while there are some. */
@@ -231,17 +231,7 @@ export class RehearsePanel implements Panel {
     if (status.state === "cooling") parts.push(words.rehearse.wait(status.wait_until_s - status.time_s));
     if (status.off_at_s !== null) parts.push(words.rehearse.off(status.off_at_s - status.time_s));
     text(this.numbers, parts.join(" · "));
-    fill(this.buttons, [status.verbs, status.suggested, free], () =>
-      status.verbs
-        .filter((verb) => !APART.has(verb) && verb !== ACKNOWLEDGE)
-        .map((verb) =>
-          h(
-            "button",
-            { type: "button", "data-verb": verb, class: verb === status.suggested ? "primary" : verb === "abort" ? "danger" : "", disabled: !free, click: () => this.ask(verb) },
-            words.rehearse.verbs[verb] ?? verb,
-          ),
-        ),
-    );
+    this.showVerbs(status, free);
     this.showProposal(status);
     this.showAlarms(status, free);
     const no = status.guards.filter((g) => !g.holds);
@@ -259,6 +249,21 @@ export class RehearsePanel implements Panel {
       : ["–"];
     text(this.lastWord, `${words.rehearse.last}${p ? ` (${clock(p.at_s)})` : ""}: ${said.join("; ")}`);
   }
+
+  /** A button that is there before and after stays the same one: a press that has begun is never lost. */
+  private showVerbs(status: Status, free: boolean): void {
+    const shown = status.verbs.filter((verb) => !APART.has(verb) && verb !== ACKNOWLEDGE);
+    for (const [verb, button] of this.verbs) if (!shown.includes(verb)) button.remove();
+    shown.forEach((verb, place) => {
+      const button = this.verbs.get(verb) ?? h("button", { type: "button", "data-verb": verb, click: () => this.ask(verb) }, words.rehearse.verbs[verb] ?? verb);
+      this.verbs.set(verb, button);
+      const name = verb === status.suggested ? "primary" : verb === "abort" ? "danger" : "";
+      if (button.className !== name) button.className = name;
+      enable(button, free);
+      if (this.buttons.children[place] !== button) this.buttons.insertBefore(button, this.buttons.children[place] ?? null);
+    });
+  }
+  private readonly verbs = new Map<string, HTMLButtonElement>();
 
   private showAlarms(status: Status, free: boolean): void {
     show(this.alarms, status.alarms.length > 0);

@@ -17,8 +17,8 @@ MOST_WORDS_PER_S = 60
 """A window says a few words a second; one that says more is cut off."""
 
 LARGEST_WORD = 2048
-SHORTEST_PAUSE_S = 0.05
-"""Between two batches."""
+SHORTEST_PAUSE_S = 0.15
+"""Between two batches: every one is drawn, and drawing holds up what is urgent."""
 
 MOST_PENDING = 4000
 """Points that wait for a slow window; beyond it gets the whole curves again."""

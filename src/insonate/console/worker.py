@@ -10,13 +10,14 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 
 from insonate.console import described
@@ -53,6 +54,17 @@ STATUS_EVERY_S = 0.1
 """Progress and the controller's state are told ten times a second, changes of state at once."""
 
 Message = tuple[str, Any]
+
+
+@contextmanager
+def _one_core_free() -> Iterator[None]:
+    """Compute with one core less: while a treatment runs, what answers a hand has it to itself."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, before - 1))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 class CancelledError(InsonateError):
@@ -278,7 +290,8 @@ class Worker:
         try:
             folder = _new_folder(self._folder)
             self._tell("run", folder.name)
-            record = rehearse_plan(prepared, settings, folder, progress=self._progress)
+            with _one_core_free():
+                record = rehearse_plan(prepared, settings, folder, progress=self._progress)
         finally:
             self._live = None
         self._cancelled.clear()  # the report of what was done is written, whoever is gone
