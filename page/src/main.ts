@@ -44,6 +44,7 @@ class Console implements Shell {
   private readonly tabs = h("ol", { class: "steps" });
   private readonly sentence = h("p", { class: "sentence", role: "status", id: "sentence" });
   private readonly seat = h("div", { class: "seat" });
+  private readonly registry = h("a", { href: "api/registry", target: "_blank", rel: "noopener", id: "to-registry", title: words.registryHelp, hidden: true }, words.registry);
   private readonly time = h("p", { class: "clock" });
   private readonly connection = h("p", { class: "lost", role: "alert" }, words.connecting);
   private readonly fault = h("div", { class: "fault", role: "alert" });
@@ -72,7 +73,7 @@ class Console implements Shell {
         h(
           "div",
           { class: "told-words" },
-          h("div", { class: "top" }, h("h1", {}, words.title), this.disclaimer, this.seat, this.time),
+          h("div", { class: "top" }, h("h1", {}, words.title), this.disclaimer, this.seat, this.registry, this.time),
           h("nav", { "aria-label": "Steps" }, this.tabs),
           this.sentence,
           this.busy,
@@ -251,6 +252,7 @@ class Console implements Shell {
     text(this.sentence, open?.sentence ?? "");
     this.showSeat(view);
     const treating = this.treating();
+    show(this.registry, view.registry && !treating);
     show(this.busy, view.busy !== null && view.busy.what !== "rehearse");
     if (view.busy) this.showBusy(view.busy);
     show(this.cancel, this.mine && !treating);

@@ -187,6 +187,7 @@ export interface View {
   plan: PlanView | null;
   run: RunView | null;
   report: boolean;
+  registry: boolean;
   uploads: string[];
   finding_names: string[];
   sedation_names: string[];

@@ -12,6 +12,8 @@ export const words = {
   },
   stepMarks: { done: "✓ done", open: "● now", closed: "○ closed" },
   stop: "STOP",
+  registry: "Registry ↗",
+  registryHelp: "The registry's report, in a window of its own",
   stopHint: "Space or Esc",
   stopNothing: "nothing runs",
   stopOn: "power is on",

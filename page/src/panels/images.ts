@@ -109,6 +109,7 @@ async function filesOf(transfer: DataTransfer | null): Promise<File[]> {
       for (const inner of part) await walk(inner);
     }
   };
+  if (entries.length === 0) return [...transfer.files]; // a browser without folders
   for (const entry of entries) await walk(entry);
   return found;
 }

@@ -32,6 +32,13 @@ def serve(
     draft: Annotated[
         bool, typer.Option("--draft", help="Coarse grids: answers in seconds, rough numbers.")
     ] = False,
+    registry: Annotated[
+        str,
+        typer.Option(
+            help="A registry whose report the page shows: a SQLite file, or postgresql://…",
+            show_default=False,
+        ),
+    ] = "",
     out: opt.Out = Path("build/console"),
 ) -> None:
     """Serve the operator's console: a page where a treatment is planned, watched and stopped."""
@@ -44,6 +51,10 @@ def serve(
 
         if case is None and ct is None and SAMPLE.is_dir():
             case = SAMPLE
+        if registry:
+            from insonate.console.registry import registry_report
+
+            registry_report(registry)  # what cannot be read is said now
         given = None
         if case is not None or ct is not None:
             given = case_source(case, ct, mr, phantom=False)
@@ -61,7 +72,7 @@ def serve(
             if open_browser:
                 webbrowser.open(addresses.operate)
 
-        run(ServeOptions(out, given, host, port, draft), tell)
+        run(ServeOptions(out, given, host, port, draft, registry), tell)
 
 
 def _require_extra() -> None:

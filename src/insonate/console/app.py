@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from insonate.console import models as m
 from insonate.console import uploads
 from insonate.console.desk import VERSION, Desk
+from insonate.console.registry import add_registry
 from insonate.console.replaying import Replay, replay_of
 from insonate.console.security import LARGEST_UPLOAD, REPORT_POLICY
 from insonate.console.sockets import MOST_SOCKETS, Window
@@ -62,7 +63,7 @@ def make_app(desk: Desk, page: Path) -> FastAPI:
     app.add_exception_handler(InsonateError, _as_conflict)
     app.add_exception_handler(RequestValidationError, _as_faults)
     app.state.desk = desk
-    for add in (_looking, _seating, _preparing, _treating, _reporting):
+    for add in (_looking, _seating, _preparing, _treating, _reporting, add_registry):
         add(app)
     _socket(app)
     app.mount("/", StaticFiles(directory=page, html=True), name="page")

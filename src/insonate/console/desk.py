@@ -71,11 +71,14 @@ class Desk:
         The case that the server was started with, or None.
     draft
         Whether grids are coarse: for practice on a slow machine.
+    registry
+        Where a registry lies whose report windows may read; empty for none.
     """
 
     folder: Path
     given: CaseSource | None = None
     draft: bool = False
+    registry: str = ""
     seat: OperatorSeat = field(default_factory=OperatorSeat)
     facts: Facts = field(default_factory=Facts)
     volumes: dict[str, VolumeView] = field(default_factory=dict)
@@ -336,6 +339,7 @@ class Desk:
             plan=facts.plan,
             run=run,
             report=facts.report,
+            registry=self.registry != "",
             uploads=tuple(sorted(self.uploaded)),
             finding_names=tuple(str(f) for f in Finding),
             sedation_names=tuple(str(s) for s in Sedation),

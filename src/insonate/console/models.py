@@ -378,6 +378,8 @@ class View(Model):
     plan: PlanView | None
     run: RunView | None
     report: bool
+    registry: bool
+    """Whether the report of a registry may be read."""
     uploads: tuple[str, ...]
     finding_names: tuple[str, ...]
     sedation_names: tuple[str, ...]

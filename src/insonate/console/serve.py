@@ -34,6 +34,8 @@ class ServeOptions:
         Where it listens; port 0 takes a free one.
     draft
         Whether grids are coarse: for practice on a slow machine.
+    registry
+        Where a registry lies whose report the page shows; empty for none.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 0
     draft: bool = False
+    registry: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -82,7 +85,8 @@ class Server:
         shown = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         root = f"http://{shown}:{port}"
         self.addresses = Addresses(f"{root}/{gate.operate}/", f"{root}/{gate.observe}/")
-        self.desk = Desk(self.options.folder, self.options.given, self.options.draft)
+        given = self.options
+        self.desk = Desk(given.folder, given.given, given.draft, given.registry)
         config = uvicorn.Config(
             Guarded(make_app(self.desk, page), gate),
             ws="websockets-sansio",

@@ -30,15 +30,13 @@ PAIN = ("nrs", "current")
 FINDINGS_SHOWN = 50
 
 
-def write_report(registry: Registry, path: Path, *, pain: tuple[str, str] = PAIN) -> Path:
-    """Write the report as one HTML page and return its path.
+def render_registry(registry: Registry, *, pain: tuple[str, str] = PAIN) -> str:
+    """Return the report as one HTML page.
 
     Parameters
     ----------
     registry
         An open registry.
-    path
-        The page.
     pain
         Instrument and score that responders are counted by.
 
@@ -56,8 +54,12 @@ def write_report(registry: Registry, path: Path, *, pain: tuple[str, str] = PAIN
         *_harm(patients, registry.rows("events")),
         *_unknown(check_registry(registry)),
     ]
-    text = page("Registry", f"Registry report, {registry.today}", parts)
-    path.write_text(text, "utf-8")
+    return page("Registry", f"Registry report, {registry.today}", parts)
+
+
+def write_report(registry: Registry, path: Path, *, pain: tuple[str, str] = PAIN) -> Path:
+    """Write the report (``render_registry``) and return its path."""
+    path.write_text(render_registry(registry, pain=pain), "utf-8")
     return path
 
 
