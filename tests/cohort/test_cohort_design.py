@@ -188,5 +188,6 @@ def test_the_plan_says_how_finely_it_is_heated():
     usual = treating._heat(Plan())
     assert (usual.fine_half_width_m, usual.coarse_spacing_m) == (10e-3, 3e-3)
     finer = treating._heat(Plan(fine_half_width_mm=20.0, coarse_spacing_mm=2.0))
-    assert finer == ThermalOptions()
+    assert (finer.fine_half_width_m, finer.coarse_spacing_m) == (20e-3, 2e-3)
+    assert finer.fine_spacing_m == ThermalOptions().fine_spacing_m
     assert treating._heat(Plan(coarse=True)).coarse_spacing_m == 4e-3

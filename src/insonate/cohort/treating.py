@@ -1,5 +1,6 @@
 """One virtual patient treated from plan to record, and what came of it as one row."""
 
+import os
 import tempfile
 import tomllib
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import numba
@@ -29,6 +31,9 @@ from insonate.session.case import rehearse_plan
 
 GOAL_DEGC = 54.0
 """The least peak of a treat sonication (``plan.PEAK_GOALS_DEGC``)."""
+
+SCRATCH_BYTES = 2 * 1024**3
+"""Free memory that a folder in it must have: the record of one patient has 20 MB."""
 
 BONE_HU = 300.0
 BODY_DEGC = 37.0
@@ -61,7 +66,7 @@ def treat(task: Task) -> Row:
 
 def _treated(task: Task) -> Row:
     case = _prepared(task.variant.model_dump_json(), task.target, task.plan.model_dump_json())
-    with tempfile.TemporaryDirectory(prefix="insonate-cohort-") as name:
+    with tempfile.TemporaryDirectory(prefix="insonate-cohort-", dir=_scratch()) as name:
         path = Path(name) / "patient.toml"
         path.write_text(scenario_text(task), "utf-8")
         settings = RehearsalSettings(str(path), task.seed)
@@ -90,7 +95,17 @@ def _heat(how: Plan) -> ThermalOptions:
     return ThermalOptions(
         fine_half_width_m=1e-3 * how.fine_half_width_mm,
         coarse_spacing_m=1e-3 * how.coarse_spacing_mm,
+        step_tolerance_k=0.05,
+        error_tolerance_k=0.01,
+        coarse_tolerance_k=0.1,
     )
+
+
+def _scratch() -> str | None:
+    """Return a folder in memory where there is one: what is read once and thrown away waits for no disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of this process's own is made in it
+    usable = memory.is_dir() and os.access(memory, os.W_OK)
+    return str(memory) if usable and disk_usage(memory).free > SCRATCH_BYTES else None
 
 
 def _source(head: Variant, folder: Path) -> CaseSource:
