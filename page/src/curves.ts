@@ -13,7 +13,9 @@ const EACH_MS = 250;
 const AXIS = "#c3cdd7";
 
 /** Curves of single sonications: nothing is drawn from one to the next. */
-const PIECES = new Set(["peak", "mean", "low", "high"]);
+const PIECES = new Set(["peak", "mean", "now", "low", "high"]);
+/** As uPlot numbers it: a null reaches up to the next value of its own curve, not of the next. */
+const NULL_EXPAND = 2;
 const GAP_S = 25;
 
 interface Line {
@@ -34,6 +36,7 @@ const PANELS: Panel[] = [
       { name: "peak", colour: "#ffffff", dots: true },
       { name: "mean", colour: "#7cc4ff", dots: true },
       { name: "estimated", colour: "#5fd0b0" },
+      { name: "now", colour: "#e59ec5", dash: [6, 2] },
       { name: "low", colour: "#f0b429", dash: [4, 4] },
       { name: "high", colour: "#f0b429", dash: [4, 4] },
     ],
@@ -122,7 +125,8 @@ export class Curves {
       const shown = (this.data.get(line.name) ?? []).filter(([t]) => t >= start && t <= end);
       return PIECES.has(line.name) ? broken(shown) : shown;
     });
-    const joined = uPlot.join(curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData));
+    const tables = curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData);
+    const joined = uPlot.join(tables, tables.map(() => [0, NULL_EXPAND]));
     this.plots[this.turn]?.setData((joined[0]?.length ?? 0) > 0 ? joined : empty(panel));
   }
 

@@ -214,6 +214,7 @@ export const words = {
       peak: "peak, measured",
       mean: "mean 3×3, measured",
       estimated: "model",
+      now: "now, from frames",
       low: "predicted, low",
       high: "predicted, high",
       skull: "skull",

@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from insonate.console import words
 from insonate.console.curves import MOST_POINTS, UNITS, Curves, points_of, thinned
 from insonate.console.frames import HALF_WIDTH_M, MAGIC, pack_frame
 from insonate.console.models import HeadView, PlanView, RunView, TargetView
@@ -36,6 +37,9 @@ def test_every_state_has_words_and_what_is_suggested_is_legal():
 def test_every_document_is_either_quiet_or_a_sentence_of_the_log():
     kinds = {k.model_fields["kind"].default for k in get_args(get_args(Payload)[0])}
     assert kinds >= QUIET
+    told = {kind.model_fields["kind"].default for kind in words._SAID}
+    assert not told & QUIET
+    assert told | QUIET == kinds, "what is neither would be told as its bare name"
     truths = {"truth_observed", "truth_curve", "harm_observed"}
     assert truths <= QUIET, "the truth is known only in simulation and must not be shown"
 

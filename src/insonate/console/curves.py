@@ -16,6 +16,7 @@ UNITS = {
     "peak": "°C",
     "mean": "°C",
     "estimated": "°C",
+    "now": "°C",
     "low": "°C",
     "high": "°C",
     "skull": "°C",
@@ -55,6 +56,7 @@ def _of_bubbles(p: doc.CavitationReading, t: float) -> tuple[Point, ...]:
 _POINTS: dict[type, Callable[[Any, float], tuple[Point, ...]]] = {
     doc.TemperatureFrame: _of_frame,
     doc.ModelEstimate: _of_model,
+    doc.FocusEstimate: lambda p, t: (("now", t, p.focus_degc),),
     doc.CavitationReading: _of_bubbles,
     doc.CoolingReading: lambda p, t: (("water", t, p.water_degc),),
     doc.ArrayReading: lambda p, t: (("power", t, p.power_w),),

@@ -67,6 +67,7 @@ QUIET = frozenset(
         "motion_reading",
         "operator_present",
         "temperature_frame",
+        "focus_estimate",
         "session_opened",
         "head_described",
         "plan_described",
@@ -138,6 +139,7 @@ _SAID: dict[type, Callable[[Any], str]] = {
     doc.Resteered: _moved,
     doc.OperatorCommand: _asked,
     doc.PatientReport: _said_by_patient,
+    doc.StreamNoted: lambda p: p.sentence,
     doc.SessionClosed: lambda p: f"Closed: {p.outcome}. {p.sentence}",
 }
 
