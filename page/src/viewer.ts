@@ -207,16 +207,22 @@ export class Viewer {
     try {
       for (const view of wanted.slice(this.nv.volumes.length)) {
         this.nv.addVolume(await this.image(view, key(view)));
-        this.fade();
-        show(this.state, false);
-        this.canvas.dataset["shown"] = this.nv.volumes.map((v) => v.name).join(" ");
+        this.told();
         if (performance.getEntriesByName("first-picture").length === 0) performance.mark("first-picture");
         await painted();
       }
     } finally {
       this.loading = false;
+      this.told();
       this.arrange(this.layout.value);
     }
+  }
+
+  /** Say what is drawn: fader, legend, and what tests look for. */
+  private told(): void {
+    this.fade();
+    show(this.state, false);
+    this.canvas.dataset["shown"] = this.nv.volumes.map((v) => v.name).join(" ");
   }
 
   private async image(view: VolumeView, name: string): Promise<NVImage> {
