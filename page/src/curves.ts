@@ -105,6 +105,9 @@ export class Curves {
   until(until_s: number): void {
     this.limit = until_s;
     this.redraw();
+    requestAnimationFrame(() => {
+      while (this.dirty.size > 0 && this.draw());
+    });
   }
   private limit = Infinity;
 
@@ -112,12 +115,13 @@ export class Curves {
     for (const k of PANELS.keys()) this.dirty.add(k);
   }
 
-  private draw(): void {
-    if (this.dirty.size === 0 || this.root.offsetParent === null) return;
+  /** Draw the next panel that has changed; false where there is nothing to draw on. */
+  private draw(): boolean {
+    if (this.dirty.size === 0 || this.root.offsetParent === null) return false;
     do this.turn = (this.turn + 1) % PANELS.length;
     while (!this.dirty.delete(this.turn));
     const panel = PANELS[this.turn];
-    if (!panel) return;
+    if (!panel) return false;
     const ends = [...this.data.values()].map((c) => c.at(-1)?.[0] ?? 0);
     const end = Math.min(this.limit, Math.max(0, ...ends));
     const start = Math.max(0, end - this.window_s);
@@ -128,6 +132,7 @@ export class Curves {
     const tables = curves.map((c) => [c.map(([t]) => t / 60), c.map(([, v]) => v)] as uPlot.AlignedData);
     const joined = uPlot.join(tables, tables.map(() => [0, NULL_EXPAND]));
     this.plots[this.turn]?.setData((joined[0]?.length ?? 0) > 0 ? joined : empty(panel));
+    return true;
   }
 
   private resize(): void {

@@ -42,7 +42,7 @@ def test_the_page_compares_every_row(script):
     assert "10.0 to 50.0, median 30.0 | 3 of 5 inside the published range" in text
     assert "2.0 ± 0.0 mm | 68% smaller" in text
     assert "1.0 ± 0.0 mm | 81% smaller" in text
-    assert "10% of the published mean" in text
+    assert "10.0% of the published mean" in text
     assert "50% of the published mean" in text
     assert "5.0 ± 0.0 % | less than published" in text
     assert "rank correlation +1.00" in text
