@@ -142,7 +142,7 @@ class Console implements Shell {
       if (key === step) tab?.setAttribute("aria-current", "step");
       else tab?.removeAttribute("aria-current");
     }
-    show(this.viewer.root, !NO_VIEWER.has(step));
+    this.viewer.see(!NO_VIEWER.has(step));
     const side = this.main.querySelector<HTMLElement>(".side");
     if (side) show(side, !NO_VIEWER.has(step));
     document.body.dataset["step"] = step;

@@ -56,6 +56,9 @@ export class Viewer {
   /** Whether the picture can be drawn: not before it is attached, never without WebGL 2. */
   private works = false;
   private moving = false;
+  /** Whether its step is open. Nothing is loaded or drawn for a step that is not: without a graphics card a scene takes
+   * seconds, and the live slice would wait for it. */
+  private seen = true;
   /** While volumes come, planes alone are drawn: the 3-D scene of a whole head takes a second without a graphics card. */
   private loading = false;
   private queue: Promise<void> = Promise.resolve();
@@ -101,6 +104,8 @@ export class Viewer {
       logLevel: "error",
       sagittalNoseLeft: true,
     });
+    const draw = this.nv.drawScene.bind(this.nv);
+    this.nv.drawScene = () => (this.seen ? draw() : undefined);
     this.nv.onLocationChange = (location: unknown) => this.located(location);
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
@@ -114,6 +119,12 @@ export class Viewer {
     } catch {
       text(this.state, words.viewer.failed);
     }
+  }
+
+  /** Show the viewer, or leave it alone until it is shown again. */
+  see(on: boolean): void {
+    this.seen = on;
+    show(this.root, on);
   }
 
   /** Planes, 3-D, or both; without a graphics card planes alone follow a hand at once. */
@@ -185,7 +196,7 @@ export class Viewer {
   }
 
   private async load(): Promise<void> {
-    if (!this.works) return;
+    if (!this.works || !this.seen) return;
     const wanted = this.views.filter((v) => v.name === "ct" || v.name === this.overlay);
     const key = (v: VolumeView): string => `${v.name}@${v.version}`;
     const shown = this.nv.volumes.map((v) => v.name);
@@ -261,7 +272,7 @@ export class Viewer {
   /** Put marks (AC, PC, target) and the array's elements into the scene. */
   marks(marks: Mark[], elements: Elements | null): void {
     const key = JSON.stringify([marks, elements ? elements.state.length : 0, this.nv.volumes.length > 0]);
-    if (!this.works || key === this.marksKey || this.nv.volumes.length === 0) return;
+    if (!this.works || !this.seen || key === this.marksKey || this.nv.volumes.length === 0) return;
     this.marksKey = key;
     for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
     if (marks.length > 0) this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("marks", marks, "actc", 0, 4)));
