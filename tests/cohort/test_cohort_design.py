@@ -69,7 +69,7 @@ def test_the_digest_holds_all_but_the_number(tmp_path):
     for field in sorted(set(Task.model_fields) - {"patient"}):
         part = task.model_dump()[field]
         changed = {
-            "seed": 1, "target": "vim-left", "scenario": "drift", "practice": "2012",
+            "seed": 1, "target": "vim-left", "scenario": "drift", "practice": "2012", "guards_off": ("motion",),
             "drawn": {"bone_share": 1.1}, "registration_m": (1e-3, 0.0, 0.0),
         }.get(field)  # fmt: skip
         if field == "plan":
@@ -191,3 +191,14 @@ def test_the_plan_says_how_finely_it_is_heated():
     assert (finer.fine_half_width_m, finer.coarse_spacing_m) == (20e-3, 2e-3)
     assert finer.fine_spacing_m == ThermalOptions().fine_spacing_m
     assert treating._heat(Plan(coarse=True)).coarse_spacing_m == 4e-3
+
+
+def test_a_guard_that_is_not_known_is_refused_and_one_left_out_is_other_work():
+    plain = Cohort(name="x", seed=1, patients=1, heads=[{"name": "phantom"}])
+    with pytest.raises(ValueError, match="there is no guard 'hearing'"):
+        Cohort(
+            name="x", seed=1, patients=1, heads=[{"name": "phantom"}], guards_off=["hearing"]
+        )
+    deaf = plain.model_copy(update={"guards_off": ("cavitation",)})
+    assert tasks(deaf)[0].digest != tasks(plain)[0].digest
+    assert tomllib.loads(scenario_text(tasks(deaf)[0]))["guards_off"] == ["cavitation"]

@@ -8,9 +8,17 @@ import pytest
 from typer.testing import CliRunner
 
 from insonate.cli.main import app
-from insonate.cohort.answers import compare, groups, influences, share_of, spread, treated
+from insonate.cohort.answers import (
+    compare,
+    groups,
+    influences,
+    share_of,
+    spread,
+    treated,
+    without_guards,
+)
 from insonate.cohort.reporting import CANNOT_KNOW, scatter, write_report
-from insonate.cohort.store import write_results
+from insonate.cohort.store import LEFT_OUT, write_results
 from insonate.core.provenance import DISCLAIMER
 
 
@@ -127,3 +135,67 @@ def test_the_command_runs_a_cohort_of_one(tmp_path, monkeypatch):
     assert json.loads(done.stdout)["done"] == 1
     assert asked == [("2012", 2)]
     assert insonate(*words, "--practice", "none").exit_code == 2
+
+
+def left_out(patient, guard, **fields):
+    return row(patient, guards_off=guard) | fields
+
+
+def test_what_a_guard_prevents_is_counted_patient_by_patient():
+    again = [
+        left_out(2, "cavitation", bled=True, within_limits=False, limits_broken="true power"),
+        left_out(5, "cavitation", true_skull_degc=44.5, within_limits=False,
+                 limits_broken="true power, true skull dose"),
+        left_out(1, "motion", true_peak_degc=55.0, reached=True),
+        left_out(99, "motion"),
+    ]  # fmt: skip
+    cavitation, motion = without_guards(ROWS, again)
+    assert (cavitation.guard, cavitation.spoke) == ("cavitation", 2)
+    assert (cavitation.bled, cavitation.broke, cavitation.reached) == ((0, 1), (0, 2), (1, 1))
+    assert cavitation.limits == (("true power", 2), ("true skull dose", 1))
+    assert cavitation.skull_k == pytest.approx(4.5)
+    assert (motion.spoke, motion.reached, motion.hotter_k) == (1, (0, 1), pytest.approx(4.0))
+    assert without_guards(ROWS, []) == ()
+
+
+def test_the_report_says_what_each_guard_prevents_and_which_never_spoke(tmp_path):
+    again = [left_out(2, "cavitation", bled=True)]
+    rows = [r | {"guards_spoke": "cavitation, cooling"} for r in ROWS]
+    page = write_report(rows, tmp_path / "r.html", left_out=again).read_text("utf-8")
+    assert "What each guard prevents" in page
+    assert "0, 1" in page
+    silent = page.split("Never spoke")[1]
+    assert "water flow" in silent
+    assert "cavitation" not in silent.split("</p>")[0]
+    assert "No guard spoke." in write_report(ROWS, tmp_path / "s.html", left_out=[]).read_text(
+        "utf-8"
+    )
+
+
+def test_the_command_treats_again_without_each_guard(tmp_path, monkeypatch):
+    (tmp_path / "c.yaml").write_text(
+        "{name: x, seed: 1, patients: 1, heads: [{name: phantom}]}", "utf-8"
+    )
+
+    def run_cohort(cohort, out, **_):
+        from insonate.cohort.running import Finished  # noqa: PLC0415
+
+        return Finished(write_results(out, ROWS[:1]), 1, 0, "")
+
+    def run_without_guards(cohort, out, **_):
+        from insonate.cohort.running import Finished  # noqa: PLC0415
+
+        return Finished(write_results(out, [left_out(1, "motion")], LEFT_OUT), 1, 0, "")
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("insonate.cohort.running.run_cohort", run_cohort)
+    monkeypatch.setattr("insonate.cohort.running.run_without_guards", run_without_guards)
+    done = insonate(
+        "run", tmp_path / "c.yaml", "--out", tmp_path / "out", "--quiet", "--guards"
+    )
+    assert done.exit_code == 0, done.output
+    assert "1 treatments were repeated without one guard." in done.output
+    first = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "What each guard prevents" in first
+    assert insonate("report", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "report.html").read_text("utf-8") == first

@@ -13,7 +13,7 @@ from distributed import LocalCluster
 
 from insonate.cohort import Cohort, running, store, tasks
 from insonate.cohort.design import told
-from insonate.cohort.running import run_cohort
+from insonate.cohort.running import run_cohort, run_without_guards
 from insonate.cohort.store import read_results, read_row, row_path, write_row
 from insonate.core import RecordError, SettingsError
 
@@ -196,3 +196,31 @@ def test_a_head_that_cannot_be_planned_is_a_result(monkeypatch):
     row = treat(tasks(COHORT)[0])
     assert row["refused"] == "The target lies outside."
     assert "outcome" not in row
+
+
+def test_patients_are_treated_again_without_the_guards_that_spoke_in_them_alone(
+    scheduler, tmp_path
+):
+    def speaking(task):
+        from insonate.cohort.design import told  # noqa: PLC0415 - it travels to the worker
+
+        spoke = {1: "cooling", 2: "cooling, clock, motion"}.get(task.patient, "")
+        return told(task) | {
+            "outcome": "lesion made",
+            "guards_spoke": spoke,
+            "bled": bool(task.guards_off),
+        }
+
+    run_cohort(COHORT, tmp_path, scheduler=scheduler, treat=speaking)
+    again = run_without_guards(COHORT, tmp_path, scheduler=scheduler, treat=speaking)
+    assert (again.done, again.kept, again.results.name) == (3, 0, "guards.parquet")
+    rows = read_results(again.results)
+    assert [(row["patient"], row["guards_off"]) for row in rows] == [
+        (1, "cooling"), (2, "cooling"), (2, "motion"),
+    ]  # fmt: skip
+    assert all(row["bled"] for row in rows)
+    assert not any(row["bled"] for row in read_results(tmp_path / "results.parquet"))
+    twice = run_without_guards(COHORT, tmp_path, scheduler="tcp://nowhere:1", treat=speaking)
+    assert (twice.done, twice.kept) == (0, 3)
+    with pytest.raises(RecordError, match="run the cohort first"):
+        run_without_guards(COHORT, tmp_path / "other", scheduler=scheduler, treat=speaking)

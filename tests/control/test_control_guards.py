@@ -9,8 +9,10 @@ from guard_cases import ARMED, POWERED, approved, seen
 from insonate.control.guards import GUARDS, refusals
 from insonate.control.look import Look, cem43_of_ramp
 from insonate.control.state import Readings
+from insonate.control.step import step
 from insonate.control.table import Cause
 from insonate.events import State
+from insonate.events.documents import PatientReport
 from insonate.plan import Limits
 
 NAMES = [guard.name for guard in GUARDS]
@@ -127,3 +129,25 @@ def test_a_look_before_power_covers_all_of_it_and_under_power_one_frame(room):
     assert (
         Look(replace(room.state, state=State.COOLING), room.settings).power_w == 250.0 or True
     )
+
+
+@pytest.mark.parametrize(("name", "change"), cases(POWERED))
+def test_a_guard_that_is_left_out_is_not_asked_and_all_others_are(room, name, change):
+    room.until(State.SONICATING).advance(3.4)
+    without = replace(room.settings, guards_off=(name,))
+    changed = change(room.state)
+    asked = says_no(changed, room.settings)
+    assert says_no(changed, without) == {n: why for n, why in asked.items() if n != name}
+
+
+def test_a_patient_whom_nobody_asks_is_not_heard_while_power_is_off(room):
+    """The three guards that speak while power is off, too, can be left out as the others can."""
+    room.until(State.ARMED).advance()
+    stop = PatientReport(stop_pressed=True)
+    heard, told = step(room.state, room.state.time_s, stop, room.settings)
+    assert heard.state is not State.ARMED
+    assert told
+    without = replace(room.settings, guards_off=("patient",))
+    unheard, told = step(room.state, room.state.time_s, stop, without)
+    assert unheard.state is State.ARMED
+    assert not told

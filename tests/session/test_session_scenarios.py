@@ -206,3 +206,19 @@ def test_a_record_that_cannot_be_written_takes_the_power_off(coarse, tmp_path, m
     with pytest.raises(RecordError, match="disk is full"):
         coarse.rehearse(tmp_path)
     assert worlds[0].power_w == 0.0
+
+
+def test_a_guard_left_out_stands_in_the_record_and_replays(coarse, tmp_path):
+    path = tmp_path / "deaf.toml"
+    path.write_text(
+        'name = "deaf"\ndescription = "Nobody listens."\nguards_off = ["cavitation"]\n', "utf-8"
+    )
+    with pytest.raises(EnoughError):
+        coarse.rehearse(tmp_path, str(path), progress=until(1))
+    record = open_record(tmp_path / "record")
+    opened = of(record, doc.SessionOpened)[0].payload
+    assert opened.settings["guards left out"] == "cavitation"
+    assert '"guards_off":["cavitation"]' in opened.control
+    path.write_text('name = "deaf"\ndescription = "x"\nguards_off = ["hearing"]\n', "utf-8")
+    with pytest.raises(SettingsError, match="no guard 'hearing'; choose among drive"):
+        coarse.rehearse(tmp_path / "none", str(path))

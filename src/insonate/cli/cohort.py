@@ -42,6 +42,9 @@ def run(
     practice: Annotated[
         str | None, typer.Option(help="Treat the same patients as designed, or as in 2012.", show_default=False)
     ] = None,
+    guards: Annotated[
+        bool, typer.Option("--guards", help="Treat patients again without each guard that spoke in them.")
+    ] = False,
     quiet: opt.Quiet = False,
     json: opt.Json = False,
 ) -> None:  # fmt: skip
@@ -51,7 +54,7 @@ def run(
         _require_packages()
         from insonate.cohort import load_cohort
         from insonate.cohort.reporting import write_report
-        from insonate.cohort.running import run_cohort
+        from insonate.cohort.running import run_cohort, run_without_guards
         from insonate.cohort.store import read_results
 
         asked = _practised(load_cohort(file), practice)
@@ -59,7 +62,18 @@ def run(
             done = run_cohort(
                 asked, out, scheduler=scheduler, workers=workers, progress=progress
             )
-        page = write_report(read_results(done.results), out / "report.html")
+            again = (
+                run_without_guards(
+                    asked, out, scheduler=scheduler, workers=workers, progress=progress
+                )
+                if guards
+                else None
+            )
+        page = write_report(
+            read_results(done.results),
+            out / "report.html",
+            left_out=None if again is None else read_results(again.results),
+        )
     told = {
         "results": str(done.results),
         "report": str(page),
@@ -70,6 +84,10 @@ def run(
         print_json({"disclaimer": DISCLAIMER, **told})
     else:
         plain.print(f"{done.done} patients were treated, {done.kept} had been already.")
+        if again is not None:
+            plain.print(
+                f"{again.done + again.kept} treatments were repeated without one guard."
+            )
         plain.print(f"Results: {done.results}")
         plain.print(f"Report: {page}")
 
@@ -94,11 +112,12 @@ def report(
     with exit_codes():
         _require_packages()
         from insonate.cohort.reporting import write_report
-        from insonate.cohort.store import read_results
+        from insonate.cohort.store import LEFT_OUT, RESULTS, read_results
 
-        rows = read_results(results / "results.parquet")
-        against = None if other is None else read_results(other / "results.parquet")
-        page = write_report(rows, out or results / "report.html", other=against)
+        rows = read_results(results / RESULTS)
+        against = None if other is None else read_results(other / RESULTS)
+        again = read_results(results / LEFT_OUT) if (results / LEFT_OUT).exists() else None
+        page = write_report(rows, out or results / "report.html", other=against, left_out=again)
     plain.print(f"Report: {page}")
 
 

@@ -1,5 +1,6 @@
 """What a cohort answers: shares with exact intervals, by what differs, and what the answers hang on."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -109,6 +110,91 @@ def influences(rows: list[Row], outcome: str) -> dict[str, float]:
         if len(x) == len(y) >= 3 and np.ptp(x) > 0.0 and np.ptp(y) > 0.0:
             found[name] = float(stats.spearmanr(x, y).statistic)
     return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
+
+
+@dataclass(frozen=True)
+class WithoutGuard:
+    """Patients in whom a guard spoke, treated again without it.
+
+    Parameters
+    ----------
+    guard
+        Its name in the record.
+    spoke
+        In so many patients.
+    bled, broke, reached
+        So many bled, broke a limit or reached 54 °C: (with it, without it).
+    limits
+        The limits that only those without it broke, each with how often.
+    hotter_k
+        The largest that a patient's true peak rose without it, K; None where none has one.
+    skull_k
+        The same of the skull, K.
+    """
+
+    guard: str
+    spoke: int
+    bled: tuple[int, int]
+    broke: tuple[int, int]
+    reached: tuple[int, int]
+    limits: tuple[tuple[str, int], ...]
+    hotter_k: float | None
+    skull_k: float | None
+
+
+def without_guards(rows: list[Row], left_out: list[Row]) -> tuple[WithoutGuard, ...]:
+    """Return what changes in each patient when a guard that spoke is left out, guard by guard.
+
+    Parameters
+    ----------
+    rows
+        The cohort.
+    left_out
+        Its patients again, each without one more guard (``running.run_without_guards``).
+    """
+    plain = {row["patient"]: row for row in treated(rows)}
+    names = dict.fromkeys(str(row["guards_off"]) for row in left_out)
+    return tuple(
+        _without(
+            name,
+            [
+                (plain[row["patient"]], row)
+                for row in treated(left_out)
+                if row["guards_off"] == name and row["patient"] in plain
+            ],
+        )
+        for name in names
+    )
+
+
+def _without(name: str, pairs: list[tuple[Row, Row]]) -> WithoutGuard:
+    def counts(good: Good) -> tuple[int, int]:
+        return sum(good(a) for a, _ in pairs), sum(good(b) for _, b in pairs)
+
+    new = Counter(limit for a, b in pairs for limit in _broken(b) - _broken(a))
+    return WithoutGuard(
+        guard=name,
+        spoke=len(pairs),
+        bled=counts(lambda row: bool(row["bled"])),
+        broke=counts(lambda row: not row["within_limits"]),
+        reached=counts(lambda row: bool(row["reached"])),
+        limits=tuple(new.most_common()),
+        hotter_k=_largest_rise(pairs, "true_peak_degc"),
+        skull_k=_largest_rise(pairs, "true_skull_degc"),
+    )
+
+
+def _broken(row: Row) -> set[str]:
+    return {name for name in (row["limits_broken"] or "").split(", ") if name}
+
+
+def _largest_rise(pairs: list[tuple[Row, Row]], name: str) -> float | None:
+    rises = [
+        float(b[name]) - float(a[name])
+        for a, b in pairs
+        if a.get(name) is not None and b.get(name) is not None
+    ]
+    return max(rises, default=None)
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from pydantic import (
     model_validator,
 )
 
+from insonate.control import GUARDS
 from insonate.core import DataError, SettingsError
 from insonate.core.provenance import versions
 from insonate.plan.targets import TARGET_NAMES
 from insonate.plant import SCENARIOS
 
-SCHEMA = 2
+SCHEMA = 3
 """Of tasks and rows; a new one makes every task anew."""
 
 Row = dict[str, Any]
@@ -29,6 +30,8 @@ Row = dict[str, Any]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
 Factor = Annotated[float, Field(ge=0.5, le=2.0)]
+
+GUARD_NAMES = tuple(guard.name for guard in GUARDS)
 
 DRAWN = (
     "brain_absorption", "bone_share", "transmission", "signal_to_noise", "breathing_ppm",
@@ -165,6 +168,8 @@ class Cohort(Part):
         How often another shipped scenario happens instead: name to probability.
     practice
         "designed", or "2012": without the cavitation guard and with hotter goals.
+    guards_off
+        Guards that are not asked, by their names in the record (``control.GUARDS``).
     draws
         What differs between patients, by ``DRAWN``.
     plan
@@ -179,6 +184,7 @@ class Cohort(Part):
     scenario: str = "cooperative"
     faults: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = {}
     practice: Literal["designed", "2012"] = "designed"
+    guards_off: tuple[str, ...] = ()
     draws: dict[str, Draw] = {}
     plan: Plan = Plan()
 
@@ -188,6 +194,7 @@ class Cohort(Part):
         unknown += [
             f"scenario '{s}'" for s in (self.scenario, *self.faults) if s not in SCENARIOS
         ]
+        unknown += [f"guard '{g}'" for g in self.guards_off if g not in GUARD_NAMES]
         unknown += [f"draw '{d}'" for d in self.draws if d not in DRAWN]
         if unknown:
             raise ValueError(f"there is no {', no '.join(unknown)}")
@@ -221,6 +228,7 @@ class Task(Part):
     target: str
     scenario: str
     practice: str
+    guards_off: tuple[str, ...] = ()
     drawn: dict[str, float]
     registration_m: tuple[float, float, float]
     seed: int
@@ -242,6 +250,7 @@ def told(task: Task) -> Row:
         "patient": task.patient, "digest": task.digest, "head": variant.name,
         "thickness": variant.thickness, "marrow": variant.marrow, "size": variant.size,
         "target": task.target, "scenario": task.scenario, "practice": task.practice, "seed": task.seed,
+        "guards_off": ", ".join(task.guards_off),
         "registration_mm": 1e3 * float(np.linalg.norm((x, y, z))),
         **{f"drawn_{name}": value for name, value in task.drawn.items()},
     }  # fmt: skip
@@ -327,7 +336,7 @@ def _task(cohort: Cohort, digests: Mapping[str, str], number: int) -> Task:
     x, y, z = (0.0 if error is None else error.draw(rng) for _ in range(3))
     return Task(
         patient=number, variant=variant, target=target, scenario=scenario, practice=cohort.practice,
-        drawn=drawn, registration_m=(x, y, z), seed=seed, plan=cohort.plan,
+        guards_off=cohort.guards_off, drawn=drawn, registration_m=(x, y, z), seed=seed, plan=cohort.plan,
     )  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from insonate.cohort.answers import (
     spread,
     succeeded,
     treated,
+    without_guards,
 )
-from insonate.cohort.design import Row
+from insonate.cohort.design import GUARD_NAMES, Row
 from insonate.evidence.plots import png
 from insonate.outcomes.page import page, picture, table
 from insonate.outcomes.reporting import share_words
@@ -34,7 +35,13 @@ CANNOT_KNOW = (
 )
 
 
-def write_report(rows: list[Row], path: Path, *, other: list[Row] | None = None) -> Path:
+def write_report(
+    rows: list[Row],
+    path: Path,
+    *,
+    other: list[Row] | None = None,
+    left_out: list[Row] | None = None,
+) -> Path:
     """Write the report as one HTML page and return its path.
 
     Parameters
@@ -45,12 +52,15 @@ def write_report(rows: list[Row], path: Path, *, other: list[Row] | None = None)
         The page.
     other
         The same patients under another practice, to be compared pair by pair.
+    left_out
+        The same patients without the guards that spoke, one guard at a time.
     """
     parts = [
         f"<p><strong>{escape(CANNOT_KNOW)}</strong></p>",
         *_reached(rows),
         *_numbers(treated(rows)),
         *_hangs_on(treated(rows)),
+        *(_guarded(rows, left_out) if left_out is not None else ()),
         *(_compared(rows, other) if other is not None else ()),
     ]
     path.write_text(page("Cohort", f"Virtual cohort of {len(rows)} patients", parts), "utf-8")
@@ -127,6 +137,44 @@ def _hangs_on(rows: list[Row]) -> Iterator[str]:
         for n in names
     ]
     yield table(("drawn", *(WORDS[o] for o in outcomes)), body)
+
+
+def _guarded(rows: list[Row], left_out: list[Row]) -> Iterator[str]:
+    yield "<h2>What each guard prevents</h2>"
+    yield (
+        "<p>Every patient in whom a guard spoke was treated again without it, all else the same; where it never spoke the "
+        "treatment is the same without it. What follows a stop is not the stop alone: a treatment that goes on reaches more, "
+        "and risks more. A guard that spoke and changes nothing here was backed by another one, or by an operator who "
+        "waited; that is no proof that it could go.</p>"
+    )
+    head = (
+        "guard left out", "spoke in", "bled: with it, without", "broke a limit: with it, without",
+        "reached 54 °C: with it, without", "limits broken only without it",
+        "true peak up by at most, K", "skull up by at most, K",
+    )  # fmt: skip
+    body = [
+        (
+            found.guard, found.spoke, _pair(found.bled), _pair(found.broke), _pair(found.reached),
+            ", ".join(f"{name} ({count})" for name, count in found.limits) or "-",
+            _kelvin(found.hotter_k), _kelvin(found.skull_k),
+        )
+        for found in without_guards(rows, left_out)
+    ]  # fmt: skip
+    yield table(head, body) if body else "<p>No guard spoke.</p>"
+    silent = [name for name in GUARD_NAMES if not any(name in _spoke(row) for row in rows)]
+    yield f"<p>Never spoke, so that this cohort says nothing of them: {escape(', '.join(silent) or 'none')}.</p>"
+
+
+def _spoke(row: Row) -> list[str]:
+    return str(row.get("guards_spoke") or "").split(", ")
+
+
+def _pair(counts: tuple[int, int]) -> str:
+    return f"{counts[0]}, {counts[1]}"
+
+
+def _kelvin(rise: float | None) -> str:
+    return "-" if rise is None else f"{rise:.1f}"
 
 
 def _compared(rows: list[Row], other: list[Row]) -> Iterator[str]:

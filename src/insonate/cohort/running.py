@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from insonate.cohort.design import Cohort, Row, Task, tasks
-from insonate.cohort.store import read_row, write_results, write_row
-from insonate.core import SettingsError
+from insonate.cohort.design import GUARD_NAMES, Cohort, Row, Task, tasks
+from insonate.cohort.store import (
+    LEFT_OUT,
+    RESULTS,
+    read_results,
+    read_row,
+    write_results,
+    write_row,
+)
+from insonate.core import RecordError, SettingsError
 from insonate.session.progress import Progress, silent
 
 Treat = Callable[[Task], Row]
@@ -23,6 +30,8 @@ drops arrays thousands of times then spends a third of its time on pages that th
 _ONE_THREAD = dict.fromkeys(
     ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
+"""Set before a worker starts: a script that runs a cohort is imported by its workers before Dask sets anything, and
+Numba, which it may import, refuses another number later."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +77,87 @@ def run_cohort(
     RecordError
         When a result cannot be written.
     """
-    wanted = tasks(cohort)
-    rows = {task.patient: row for task in wanted if (row := read_row(out, task)) is not None}
-    kept = len(rows)
-    left = by_head([task for task in wanted if task.patient not in rows])
-    dashboard = ""
+    how = Running(scheduler, workers, progress, treat or _rehearsed)
+    return _run(tasks(cohort), out / RESULTS, how)
+
+
+def run_without_guards(
+    cohort: Cohort,
+    out: Path,
+    *,
+    scheduler: str = "local",
+    workers: int = 2,
+    progress: Progress = silent,
+    treat: Treat | None = None,
+) -> Finished:
+    """Treat patients again without a guard that spoke, one guard at a time, and write the table of all.
+
+    A guard that never spoke in a patient changes nothing in that patient: the controller is a pure function, and the
+    same patient without it is the same treatment. So only those in whom it spoke are treated again.
+
+    Parameters
+    ----------
+    cohort
+        A cohort that was run to its end in the same folder.
+    out, scheduler, workers, progress, treat
+        As ``run_cohort``.
+
+    Raises
+    ------
+    SettingsError, RecordError
+        As ``run_cohort``; RecordError also when the cohort was not run.
+    """
+    spoke = {
+        row["patient"]: row.get("guards_spoke") or "" for row in read_results(out / RESULTS)
+    }
+    wanted = [
+        task.model_copy(update={"guards_off": (*task.guards_off, name)})
+        for task in tasks(cohort)
+        for name in spoke.get(task.patient, "").split(", ")
+        if name in GUARD_NAMES
+    ]
+    how = Running(scheduler, workers, progress, treat or _rehearsed)
+    return _run(tuple(wanted), out / LEFT_OUT, how)
+
+
+@dataclass(frozen=True)
+class Running:
+    """By whom tasks are done, what is done for each, and who is told."""
+
+    scheduler: str
+    workers: int
+    progress: Progress
+    treat: Treat
+
+
+def _run(wanted: tuple[Task, ...], table: Path, how: Running) -> Finished:
+    """Do the tasks that have no result yet, and write the table of all."""
+    out, progress = table.parent, how.progress
+    rows = {task.digest: row for task in wanted if (row := read_row(out, task)) is not None}
+    left = by_head([task for task in wanted if task.digest not in rows])
+    kept, done, dashboard = len(wanted) - len(left), 0, ""
     if left:
-        with _client(scheduler, workers) as client:
+        with _client(how.scheduler, how.workers) as client:
             dashboard = str(client.dashboard_link or "")
             progress("Treating", kept / len(wanted), dashboard)
-            for row in _treated(client, left, treat or _rehearsed):
+            for row in _treated(client, left, how.treat):
                 write_row(out, row)
-                rows[row["patient"]] = row
-                progress("Treating", len(rows) / len(wanted), f"{len(rows)} of {len(wanted)}")
-        rows |= {t.patient: r for t in wanted if (r := read_row(out, t)) is not None}
-    table = write_results(out, [_as_read(rows[task.patient]) for task in wanted])
-    return Finished(table, len(rows) - kept, kept, dashboard)
+                done += 1
+                progress(
+                    "Treating", (kept + done) / len(wanted), f"{kept + done} of {len(wanted)}"
+                )
+    found = [_result(out, task) for task in wanted]
+    return Finished(write_results(out, found, table.name), done, kept, dashboard)
+
+
+def _result(out: Path, task: Task) -> Row:
+    """Return a result that was written."""
+    row = read_row(out, task)
+    if row is None:
+        raise RecordError(
+            f"The result of patient {task.patient} is gone from {out}; run the cohort again, it makes it anew."
+        )
+    return _as_read(row)
 
 
 def _rehearsed(task: Task) -> Row:
@@ -148,9 +222,9 @@ def _client(scheduler: str, workers: int) -> Iterator[Any]:
     if scheduler == "slurm":
         cluster = _slurm(workers)
     else:
-        with config.set({"distributed.nanny.pre-spawn-environ": _KEEP_MEMORY}):
+        with config.set({"distributed.nanny.pre-spawn-environ": _KEEP_MEMORY | _ONE_THREAD}):
             cluster = dask.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, env=_ONE_THREAD,
+                n_workers=workers, threads_per_worker=1, processes=True,
                 dashboard_address="127.0.0.1:0", host="127.0.0.1",
             )  # fmt: skip
     with cluster, dask.Client(cluster) as client:

@@ -11,6 +11,11 @@ from insonate.cohort.design import Row, Task
 from insonate.core import RecordError
 from insonate.core.provenance import DISCLAIMER
 
+RESULTS = "results.parquet"
+"""The table of a cohort."""
+LEFT_OUT = "guards.parquet"
+"""The table of its patients without the guards that spoke, one at a time."""
+
 _ROWS = "rows"
 _TEXT = {
     "digest",
@@ -18,6 +23,8 @@ _TEXT = {
     "target",
     "scenario",
     "practice",
+    "guards_off",
+    "guards_spoke",
     "outcome",
     "limits_broken",
     "refused",
@@ -26,7 +33,7 @@ _WHOLE = {"patient", "seed", "elements_on", "sonications"}
 _FLAGS = {"reached", "within_limits", "bled"}
 COLUMNS = (
     "patient", "digest", "head", "thickness", "marrow", "size", "target", "scenario", "practice", "seed",
-    "registration_mm", "refused", "sdr", "thickness_mm", "elements_on", "predicted_k_per_kj", "outcome",
+    "guards_off", "guards_spoke", "registration_mm", "refused", "sdr", "thickness_mm", "elements_on", "predicted_k_per_kj", "outcome",
     "sonications", "energy_kj", "largest_energy_kj", "measured_peak_degc", "true_peak_degc", "reached",
     "within_limits", "limits_broken", "true_skull_degc", "true_scalp_degc", "true_off_target_degc",
     "targeting_error_mm", "true_lesion_mm3", "true_volume_100_mm3", "true_volume_200_mm3",
@@ -96,9 +103,9 @@ def read_row(out: Path, task: Task) -> Row | None:
     return found[0] | {"patient": task.patient}
 
 
-def write_results(out: Path, rows: Iterable[Row]) -> Path:
+def write_results(out: Path, rows: Iterable[Row], name: str = RESULTS) -> Path:
     """Write all results as one table, by patient, and return it."""
-    path = out / "results.parquet"
+    path = out / name
     ordered = sorted(rows, key=lambda row: int(row["patient"]))
     beside = path.with_suffix(".part")
     parquet.write_table(_table(ordered), beside)

@@ -165,7 +165,8 @@ def scenario_text(task: Task) -> str:
     base = tomllib.loads((folder / f"{task.scenario}.toml").read_text("utf-8"))
     base.pop("expect", None)
     base |= task.drawn
-    base |= {"practice": task.practice, "registration_offset_m": list(task.registration_m)}
+    base |= {"practice": task.practice, "guards_off": list(task.guards_off)}
+    base |= {"registration_offset_m": list(task.registration_m)}
     base["registration_sigma_m"] = 0.0
     base |= {
         f"{name}_sigma": 0.0
@@ -267,8 +268,12 @@ def measured(record: Record) -> Row:
     peak = None if hottest is None else hottest.peak_degc
     lesions = [e.payload for e in record.events if isinstance(e.payload, doc.LesionDescribed)]
     lesion = next((found for found in lesions if found.basis == "truth"), None)
+    refused = {
+        e.payload.guard for e in record.events if isinstance(e.payload, doc.GuardRefused)
+    }
     return {
         "outcome": summary.outcome,
+        "guards_spoke": ", ".join(sorted(refused)),
         "sonications": len(summary.sonications),
         "energy_kj": summary.energy_j / 1e3,
         "largest_energy_kj": max((s.energy_j or 0.0 for s in summary.sonications), default=0.0) / 1e3,

@@ -66,13 +66,16 @@ def _proposal(found: SonicationProposed | None) -> ProposalView | None:
     )
 
 
+_LEFT_OUT = "left out by the scenario: it is not asked"
+
+
 def _guards(state: ControllerState, settings: ControlSettings) -> tuple[GuardView, ...]:
     no = {refusal.guard.name: refusal.why for refusal in refusals(state, settings)}
     return tuple(
         GuardView(
             name=guard.name,
-            holds=guard.name not in no,
-            why=no.get(guard.name, ""),
+            holds=guard.name not in no and guard.name not in settings.guards_off,
+            why=_LEFT_OUT if guard.name in settings.guards_off else no.get(guard.name, ""),
             clears=guard.clears,
             priority=str(guard.priority),
             protects=str(guard.hazard),

@@ -174,5 +174,6 @@ class Refusal:
 def refusals(state: ControllerState, settings: ControlSettings) -> tuple[Refusal, ...]:
     """Return the guards that say no now; power may be on only where there is none."""
     look = Look(state, settings)
-    asked = ((guard, guard.says_no(look)) for guard in GUARDS)
+    off = settings.guards_off
+    asked = ((guard, guard.says_no(look)) for guard in GUARDS if guard.name not in off)
     return tuple(Refusal(guard, why) for guard, why in asked if why)

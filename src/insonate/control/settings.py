@@ -100,6 +100,10 @@ class ControlSettings:
         What lowers the power within a sonication: the model-predictive estimate, or a PID.
     drive_tolerance
         The array may report so much more power than it was told, 1.
+    guards_off
+        Names of guards that are not asked, to learn from simulated patients what each prevents.
+        Only a scenario of a simulated patient sets it; it stands in the record, and every surface
+        that shows guards says so.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -140,6 +144,7 @@ class ControlSettings:
     cavitation_factor: float = 0.7
     drive_lag_s: float = 1.0
     drive_tolerance: float = 0.1
+    guards_off: tuple[str, ...] = ()
     regulator: Literal["predictive", "pid"] = "predictive"
 
     def __post_init__(self) -> None:

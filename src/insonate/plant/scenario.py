@@ -92,6 +92,8 @@ class Scenario:
         For lists and the record; the name is of small letters, digits and hyphens.
     practice
         "designed": the limits of the plan; "2012": no cavitation guard, no cap of 60 °C.
+    guards_off
+        Names of guards that are not asked, so that a cohort can tell what each prevents.
     beside
         Name of a scenario that is rehearsed beside this one, for the report to compare; or empty.
     registration_offset_m
@@ -144,6 +146,7 @@ class Scenario:
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     description: str
     practice: Literal["designed", "2012"] = "designed"
+    guards_off: tuple[str, ...] = ()
     beside: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")] = ""
     registration_offset_m: Point = (0.0, 0.0, 0.0)
     registration_sigma_m: Annotated[float, Field(ge=0.0, le=0.02)] = 0.5e-3

@@ -3,7 +3,7 @@
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from insonate.session.loopback import Loopback
 from insonate.session.measured import measured_lesion
 from insonate.session.operators import OperatorFor, Unattended
 from insonate.session.pace import Pace
-from insonate.session.practice import goals_of, practised
+from insonate.session.practice import goals_of, guards_off, practised
 from insonate.session.prepare import PreparedCase, prepare
 from insonate.session.progress import Progress, silent
 from insonate.session.rehearse import Ended, Manner, Treatment
@@ -233,7 +233,10 @@ def _run(
     progress("Rehearsing the treatment", 0.0, "drawing the patient")
     case = practised(case, scenario)
     world, reality = build_world(case, scenario, settings.seed, protocol=settings.protocol)
-    control = control_settings(case, world.frame_s, goals_of(scenario))
+    control = replace(
+        control_settings(case, world.frame_s, goals_of(scenario)),
+        guards_off=guards_off(scenario),
+    )
     _open(case, settings, (control, reality), recorder)
     state = initial_state(control, case.prescription)
     pace = Pace(settings.speed)
@@ -273,12 +276,18 @@ def _open(
             "scenario": scenario_named(settings.scenario).description,
             "from power off to the next request at least": f"{settings.between_s:g} s",
             "truth (known only in simulation)": _words(reality),
+            **_left_out(control),
         },
         control=settings_to_json(control),
     )
     recorder.append(opened, time_s=0.0, source=Source.SESSION)
     for document, arrays in (describe_head(case), describe_plan(case)):
         recorder.append(document, time_s=0.0, source=Source.SESSION, arrays=arrays)
+
+
+def _left_out(control: ControlSettings) -> dict[str, str]:
+    """Return the line that says which guards are not asked; none where all are."""
+    return {"guards left out": ", ".join(control.guards_off)} if control.guards_off else {}
 
 
 def _share(case: PreparedCase) -> str:

@@ -6,7 +6,8 @@ bleed they listened for cavitation and kept peaks below 60 °C.
 
 from dataclasses import replace
 
-from insonate.core import Quantity
+from insonate.control import GUARDS
+from insonate.core import Quantity, SettingsError
 from insonate.plan import PEAK_GOALS_DEGC, Limits, Stage
 from insonate.plant import Scenario
 from insonate.session.prepare import PreparedCase
@@ -34,6 +35,21 @@ def practised(case: PreparedCase, scenario: Scenario) -> PreparedCase:
         return case
     treatment = replace(case.treatment, limits=limits_of_2012(case.treatment.limits))
     return replace(case, treatment=treatment)
+
+
+def guards_off(scenario: Scenario) -> tuple[str, ...]:
+    """Return the guards that the scenario leaves out.
+
+    Raises
+    ------
+    SettingsError
+        When one is not known.
+    """
+    names = [guard.name for guard in GUARDS]
+    for name in scenario.guards_off:
+        if name not in names:
+            raise SettingsError(f"There is no guard '{name}'; choose among {', '.join(names)}.")
+    return scenario.guards_off
 
 
 def goals_of(scenario: Scenario) -> dict[Stage, tuple[float, float]]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from insonate.cohort import Cohort, Draw, Head, Plan, Task, tasks
+from insonate.cohort.design import GUARD_NAMES
 from insonate.plant import SCENARIOS
 from insonate.plant.scenario import read_scenario
 from insonate.verification.check import Check, at_least, at_most
@@ -100,3 +101,19 @@ def slow_checks() -> Iterator[Check]:
         "cohort", "four treatments by one worker and by two: tables that differ",
         tables[0] != tables[1], 0, "1", "byte for byte",
     )  # fmt: skip
+    yield at_most(
+        "cohort", "a treatment without the guards that never spoke in it: numbers that differ",
+        changed_by_silent_guards(tasks(small)[0]), 0, "1", "the controller is a pure function",
+    )  # fmt: skip
+
+
+def changed_by_silent_guards(task: Task) -> int:
+    """Return how many numbers of a treatment change when every guard that never spoke in it is left out."""
+    from insonate.cohort.treating import treat  # noqa: PLC0415 - slow to import
+
+    plain = treat(task)
+    spoke = str(plain["guards_spoke"]).split(", ")
+    silent = tuple(name for name in GUARD_NAMES if name not in spoke)
+    without = treat(task.model_copy(update={"guards_off": silent}))
+    told = {"digest", "guards_off"}
+    return sum(plain[name] != without[name] for name in plain.keys() - told)
