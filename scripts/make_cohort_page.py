@@ -1,8 +1,9 @@
 """Write docs/cohort-against-series.md: a cohort's results beside published series.
 
-    python scripts/make_cohort_page.py RESULTS_FOLDER COHORT.yaml
+    python scripts/make_cohort_page.py RESULTS_FOLDER COHORT.yaml [--guards FOLDER] [--mappings FOLDER]
 
-RESULTS_FOLDER is what ``insonate cohort run COHORT.yaml --out RESULTS_FOLDER`` wrote. Every published number is in
+RESULTS_FOLDER is what ``insonate cohort run COHORT.yaml --out RESULTS_FOLDER`` wrote; the other two those of
+samples/cohorts/cranium-guards.yaml (with ``--guards``) and cranium-mappings.yaml. Every published number is in
 ``SERIES`` with its source; every other number is computed from the results.
 """
 
@@ -14,9 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from insonate.cohort.answers import influences, share_of, treated
+from insonate.cohort.answers import (
+    influences,
+    share_of,
+    silent_guards,
+    spread,
+    treated,
+    without_guards,
+)
 from insonate.cohort.reporting import CANNOT_KNOW
-from insonate.cohort.store import read_results
+from insonate.cohort.store import LEFT_OUT, RESULTS, read_results
 from insonate.core.provenance import DISCLAIMER, versions
 from insonate.outcomes.reporting import share_words
 
@@ -174,13 +182,74 @@ def page(rows: list[Row], cohort: str) -> str:
     return head + "".join(lines)
 
 
+GUARDED = """
+## What each guard prevents
+
+`samples/cohorts/cranium-guards.yaml`: {count} patients of the sample head, in each of whom something goes wrong. Every patient in whom a guard
+spoke was treated again without it, all else the same ([decision 64](decisions/0064-guards-left-out.md)). Pairs of numbers are patients with the guard and
+without it. A guard whose absence changes nothing was backed by another one, or by the simulated operator, who waits where a hasty one
+would not: that is no proof that it could go.
+
+| guard left out | spoke in | bled | broke a limit | reached 54 °C | limits broken only without it | true peak up by at most, K | skull up by at most, K |
+|---|---|---|---|---|---|---|---|
+"""
+
+MAPPED = """
+## How the answers hang on the mapping of the CT
+
+`samples/cohorts/cranium-mappings.yaml`: the same head and target, nothing drawn; plan and truth share the mapping. Medians.
+
+| mapping | patients | reach 54 °C within every limit | predicted K/kJ | largest energy, kJ | true peak, °C | true skull maximum, °C |
+|---|---|---|---|---|---|---|
+"""
+
+
+def guarded(rows: list[Row], left_out: list[Row]) -> str:
+    """Return the table of guards as Markdown."""
+    lines = [
+        f"| {g.guard} | {g.spoke} | {_pair(g.bled)} | {_pair(g.broke)} | {_pair(g.reached)} | "
+        f"{', '.join(f'{name} ({n})' for name, n in g.limits) or '-'} | {_kelvin(g.hotter_k)} | {_kelvin(g.skull_k)} |\n"
+        for g in without_guards(rows, left_out)
+    ]
+    silent = ", ".join(silent_guards(rows)) or "none"
+    told = f"\nNever spoke, so that this cohort says nothing of them: {silent}.\n"
+    return GUARDED.format(count=len(rows)) + "".join(lines) + told
+
+
+def _pair(counts: tuple[int, int]) -> str:
+    return f"{counts[0]}, {counts[1]}"
+
+
+def _kelvin(rise: float | None) -> str:
+    return "-" if rise is None else f"{rise:.1f}"
+
+
+def mapped(rows: list[Row]) -> str:
+    """Return the table of mappings as Markdown."""
+    columns = ("predicted_k_per_kj", "largest_energy_kj", "true_peak_degc", "true_skull_degc")
+    lines = []
+    for name in sorted({str(row["mapping"]) for row in rows}):
+        some = [row for row in rows if row["mapping"] == name]
+        numbers = " | ".join(f"{spread(some, column)[1]:.3g}" for column in columns)
+        lines.append(f"| {name} | {len(some)} | {share_words(share_of(some))} | {numbers} |\n")
+    return MAPPED + "".join(lines)
+
+
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("cohort")
+    parser.add_argument("--guards", type=Path)
+    parser.add_argument("--mappings", type=Path)
     given = parser.parse_args()
-    OUT.write_text(page(read_results(given.results / "results.parquet"), given.cohort), "utf-8")
+    text = page(read_results(given.results / RESULTS), given.cohort)
+    if given.guards:
+        rows, again = (read_results(given.guards / name) for name in (RESULTS, LEFT_OUT))
+        text += guarded(rows, again)
+    if given.mappings:
+        text += mapped(read_results(given.mappings / RESULTS))
+    OUT.write_text(text, "utf-8")
     print(OUT)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from insonate.cohort import Cohort, Draw, load_cohort, schema, tasks, treating
-from insonate.cohort.design import Plan, Task
+from insonate.cohort.design import Head, Plan, Task
 from insonate.cohort.treating import scenario_text, varied_ct, varied_phantom
 from insonate.core import DataError, Frame, Grid, SettingsError, Volume
 from insonate.core.frames import affine_from
@@ -202,3 +202,19 @@ def test_a_guard_that_is_not_known_is_refused_and_one_left_out_is_other_work():
     deaf = plain.model_copy(update={"guards_off": ("cavitation",)})
     assert tasks(deaf)[0].digest != tasks(plain)[0].digest
     assert tomllib.loads(scenario_text(tasks(deaf)[0]))["guards_off"] == ["cavitation"]
+
+
+def test_the_mapping_of_a_head_is_other_work_and_leaves_earlier_results_valid():
+    plain = Cohort(
+        name="x", seed=1, patients=40, heads=[{"name": "phantom", "size": [0.9, 1.1]}]
+    )
+    mapped = {"name": "phantom", "size": [0.9, 1.1], "mapping": ["mcdannold2019", "kplan"]}
+    both = tasks(plain.model_copy(update={"heads": (Head(**mapped),)}))
+    assert {task.variant.mapping for task in both} == {"mcdannold2019", "kplan"}
+    one = tasks(plain)[0]
+    other = one.model_copy(
+        update={"variant": one.variant.model_copy(update={"mapping": "kplan"})}
+    )
+    assert other.digest != one.digest
+    with pytest.raises(ValueError, match="no CT mapping 'guess'; choose among"):
+        Head(name="phantom", mapping=["guess"])

@@ -199,3 +199,14 @@ def test_the_command_treats_again_without_each_guard(tmp_path, monkeypatch):
     assert "What each guard prevents" in first
     assert insonate("report", tmp_path / "out").exit_code == 0
     assert (tmp_path / "out" / "report.html").read_text("utf-8") == first
+
+
+def test_the_report_sets_mappings_beside_each_other(tmp_path):
+    one = write_report([r | {"mapping": "kplan"} for r in ROWS], tmp_path / "a.html").read_text(
+        "utf-8"
+    )
+    assert "By the mapping" not in one
+    rows = [r | {"mapping": "kplan" if r["patient"] > 6 else "webb2018"} for r in ROWS]
+    two = write_report(rows, tmp_path / "b.html").read_text("utf-8")
+    assert "By the mapping" in two
+    assert "<td>webb2018</td><td>6</td>" in two

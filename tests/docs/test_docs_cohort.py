@@ -51,3 +51,26 @@ def test_the_page_compares_every_row(script):
 
 def test_every_published_number_has_a_source(script):
     assert all(len(c.source) > 5 and c.published and c.why for c in script.SERIES)
+
+
+def test_guards_and_mappings_are_set_beside_each_other(script):
+    plain = {
+        "bled": False,
+        "limits_broken": "",
+        "guards_spoke": "cavitation",
+        "true_peak_degc": 56.0,
+    }
+    rows = [
+        r
+        | plain
+        | {"mapping": "kplan" if r["patient"] > 2 else "webb2018", "predicted_k_per_kj": 2.0}
+        for r in ROWS
+    ]
+    without = [rows[0] | {"guards_off": "cavitation", "bled": True, "true_peak_degc": 57.5, "within_limits": False,
+                          "limits_broken": "true power"}]  # fmt: skip
+    text = script.guarded(rows, without)
+    assert "| cavitation | 1 | 0, 1 | 0, 1 | 1, 1 | true power (1) | 1.5 | 0.0 |" in text
+    assert "cavitation" not in text.split("Never spoke")[1]
+    mapped = script.mapped(rows)
+    assert "| kplan | 3 | 3 of 3, 100 % (29 % to 100 %) | 2 | 40 | 56 | 44 |" in mapped
+    assert mapped.index("| kplan") < mapped.index("| webb2018 | 2 ")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from insonate.cohort.design import Row
+from insonate.cohort.design import GUARD_NAMES, Row
 from insonate.outcomes.follow_up import Share
 
 GROUPS = 3
@@ -36,6 +36,7 @@ WORDS = {
     "sensory_hand_cem43": "sensory relay, hand: true dose at most, CEM43",
     "sensory_foot_degc": "sensory relay, foot: true peak at most, °C",
     "sensory_foot_cem43": "sensory relay, foot: true dose at most, CEM43",
+    "predicted_k_per_kj": "predicted rise per energy, K/kJ",
     "minutes": "length of the session, min", "registration_mm": "error of registration, mm",
 }  # fmt: skip
 
@@ -165,6 +166,12 @@ def without_guards(rows: list[Row], left_out: list[Row]) -> tuple[WithoutGuard, 
         )
         for name in names
     )
+
+
+def silent_guards(rows: list[Row]) -> tuple[str, ...]:
+    """Return the guards that spoke in nobody: of them a cohort says nothing."""
+    spoke = {name for row in rows for name in str(row.get("guards_spoke") or "").split(", ")}
+    return tuple(name for name in GUARD_NAMES if name not in spoke)
 
 
 def _without(name: str, pairs: list[tuple[Row, Row]]) -> WithoutGuard:

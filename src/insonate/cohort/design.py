@@ -19,6 +19,7 @@ from pydantic import (
 from insonate.control import GUARDS
 from insonate.core import DataError, SettingsError
 from insonate.core.provenance import versions
+from insonate.head.mappings import DEFAULT_MAPPING, MAPPINGS
 from insonate.plan.targets import TARGET_NAMES
 from insonate.plant import SCENARIOS
 
@@ -117,6 +118,9 @@ class Head(Part):
         More than 1 lowers the skull density ratio. CTs only.
     size
         Factors on the whole head.
+    mapping
+        Mappings of HU to the acoustics of bone (``head.mappings``): of what is planned and of what is true alike. How the
+        answers hang on the mapping, not what a wrong one does.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -126,6 +130,7 @@ class Head(Part):
     thickness: tuple[Factor, ...] = (1.0,)
     marrow: tuple[Factor, ...] = (1.0,)
     size: tuple[Annotated[float, Field(ge=0.85, le=1.15)], ...] = (1.0,)
+    mapping: Annotated[tuple[str, ...], Field(min_length=1)] = (DEFAULT_MAPPING,)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -133,6 +138,11 @@ class Head(Part):
             raise ValueError("marrow is varied in CTs; the phantom's is set by its layers")
         if self.case is not None and set(self.thickness) != {1.0}:
             raise ValueError("thickness is varied in the phantom; a CT's follows its size")
+        unknown = [name for name in self.mapping if name not in MAPPINGS]
+        if unknown:
+            raise ValueError(
+                f"there is no CT mapping '{unknown[0]}'; choose among {', '.join(MAPPINGS)}"
+            )
         return self
 
 
@@ -215,6 +225,7 @@ class Variant(Part):
     thickness: float
     marrow: float
     size: float
+    mapping: str = DEFAULT_MAPPING
 
 
 class Task(Part):
@@ -238,6 +249,10 @@ class Task(Part):
     def digest(self) -> str:
         """SHA-256 over all but the number and where the CT lies, with schema and version of insonate."""
         told = self.model_dump(mode="json", exclude={"patient": True, "variant": {"case"}})
+        if (
+            self.variant.mapping == DEFAULT_MAPPING
+        ):  # results from before there was a choice stay valid
+            del told["variant"]["mapping"]
         told |= {"schema": SCHEMA, "insonate": versions()["insonate"]}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -249,6 +264,7 @@ def told(task: Task) -> Row:
     return {
         "patient": task.patient, "digest": task.digest, "head": variant.name,
         "thickness": variant.thickness, "marrow": variant.marrow, "size": variant.size,
+        "mapping": variant.mapping,
         "target": task.target, "scenario": task.scenario, "practice": task.practice, "seed": task.seed,
         "guards_off": ", ".join(task.guards_off),
         "registration_mm": 1e3 * float(np.linalg.norm((x, y, z))),
@@ -323,6 +339,7 @@ def _task(cohort: Cohort, digests: Mapping[str, str], number: int) -> Task:
         thickness=_one(head.thickness, rng),
         marrow=_one(head.marrow, rng),
         size=_one(head.size, rng),
+        mapping=_one(head.mapping, rng),  # draws nothing where there is one
     )
     target = cohort.targets[int(rng.integers(len(cohort.targets)))]
     scenario = _scenario(cohort, float(rng.random()))

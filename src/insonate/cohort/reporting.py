@@ -16,12 +16,13 @@ from insonate.cohort.answers import (
     groups,
     influences,
     share_of,
+    silent_guards,
     spread,
     succeeded,
     treated,
     without_guards,
 )
-from insonate.cohort.design import GUARD_NAMES, Row
+from insonate.cohort.design import Row
 from insonate.evidence.plots import png
 from insonate.outcomes.page import page, picture, table
 from insonate.outcomes.reporting import share_words
@@ -137,6 +138,22 @@ def _hangs_on(rows: list[Row]) -> Iterator[str]:
         for n in names
     ]
     yield table(("drawn", *(WORDS[o] for o in outcomes)), body)
+    yield from _mapped(rows)
+
+
+def _mapped(rows: list[Row]) -> Iterator[str]:
+    """Yield what becomes of the answers with another mapping of CT to sound; nothing where there is one."""
+    mappings = sorted({str(row["mapping"]) for row in rows if row.get("mapping")})
+    if len(mappings) < 2:
+        return
+    columns = ("predicted_k_per_kj", "largest_energy_kj", "true_peak_degc", "true_skull_degc")
+    yield "<p>By the mapping of CT to speed, density and attenuation, of the plan and of the truth alike (medians):</p>"
+    body = []
+    for name in mappings:
+        some = [row for row in rows if row.get("mapping") == name]
+        found = (f"{spread(some, column)[1]:.3g}" for column in columns)
+        body.append((name, len(some), share_words(share_of(some)), *found))
+    yield table(("mapping", "patients", "reach it", *(WORDS[c] for c in columns)), body)
 
 
 def _guarded(rows: list[Row], left_out: list[Row]) -> Iterator[str]:
@@ -161,12 +178,8 @@ def _guarded(rows: list[Row], left_out: list[Row]) -> Iterator[str]:
         for found in without_guards(rows, left_out)
     ]  # fmt: skip
     yield table(head, body) if body else "<p>No guard spoke.</p>"
-    silent = [name for name in GUARD_NAMES if not any(name in _spoke(row) for row in rows)]
-    yield f"<p>Never spoke, so that this cohort says nothing of them: {escape(', '.join(silent) or 'none')}.</p>"
-
-
-def _spoke(row: Row) -> list[str]:
-    return str(row.get("guards_spoke") or "").split(", ")
+    silent = ", ".join(silent_guards(rows)) or "none"
+    yield f"<p>Never spoke, so that this cohort says nothing of them: {escape(silent)}.</p>"
 
 
 def _pair(counts: tuple[int, int]) -> str:

@@ -23,6 +23,7 @@ _TEXT = {
     "target",
     "scenario",
     "practice",
+    "mapping",
     "guards_off",
     "guards_spoke",
     "outcome",

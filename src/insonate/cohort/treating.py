@@ -83,6 +83,7 @@ def _prepared(variant: str, target: str, plan: str) -> PreparedCase:
         element_count=how.element_count,
         engine=how.engine,
         absorbed_share=how.absorbed_share,
+        mapping=head.mapping,
         heat=_heat(how),
     )
     with tempfile.TemporaryDirectory(prefix="insonate-head-") as name:
