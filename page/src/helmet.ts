@@ -15,7 +15,9 @@ export class Helmet {
   private readonly legend = h("ul", { class: "legend-list" });
   private elements: Elements | null = null;
   private plan: PlanView | null = null;
-  private by = "state";
+  /** What colours mean, here and in 3-D: state, sdr or angle. */
+  by = "state";
+  onColour: () => void = () => undefined;
   private places: [number, number][] = [];
   private chosen = -1;
 
@@ -25,6 +27,7 @@ export class Helmet {
     const colour = select(Object.entries(words.plan.colours), (value) => {
       this.by = value;
       this.draw();
+      this.onColour();
     });
     this.canvas.addEventListener("mousemove", (event) => this.point(event));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
@@ -86,9 +89,8 @@ export class Helmet {
 
   private colour(e: Elements, i: number): string {
     if (this.by === "state") return STATE_COLOURS[e.state[i] ?? 0] ?? "#ffffff";
-    const value = this.by === "sdr" ? (e.sdr[i] ?? -1) : (e.angle_deg[i] ?? -1) / 40;
-    if (value < 0) return "#5b6570";
-    const share = Math.min(1, value);
+    const share = shareOf(e, i, this.by);
+    if (share < 0) return "#5b6570";
     return `hsl(${260 - 210 * share} 80% ${35 + 35 * share}%)`;
   }
 
@@ -125,6 +127,12 @@ export class Helmet {
     );
     this.draw();
   }
+}
+
+/** Where an element lies on the scale of SDR (0 to 1) or angle (0° to 40°), 0 to 1; below 0 where that is not known. */
+export function shareOf(e: Elements, i: number, by: string): number {
+  const value = by === "sdr" ? (e.sdr[i] ?? -1) : (e.angle_deg[i] ?? -1) / 40;
+  return value < 0 ? -1 : Math.min(1, value);
 }
 
 function mark(i: number): HTMLElement {

@@ -267,7 +267,7 @@ class Console implements Shell {
       this.viewer.choose(this.preset);
       this.preset = "";
     }
-    this.viewer.marks(this.marksOf(view), view.plan && this.step === "plan" ? this.plan.elements : null);
+    this.viewer.marks(this.marksOf(view), view.plan && this.step === "plan" ? this.plan.elements : null, this.plan.helmet.by);
     this.panels[this.step].update(view, this.state);
   }
 

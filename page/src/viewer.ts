@@ -4,6 +4,7 @@ import { DRAG_MODE, MULTIPLANAR_TYPE, NVImage, Niivue, SHOW_RENDER, SLICE_TYPE }
 
 import { bytes } from "./api";
 import { field, fill, h, select, show, text } from "./dom";
+import { shareOf } from "./helmet";
 import type { Elements, PointMm, VolumeView } from "./types";
 import { words } from "./words";
 
@@ -53,6 +54,7 @@ export class Viewer {
   private overlay = "none";
   private views: VolumeView[] = [];
   private marksKey = "";
+  private marked: Elements | null = null;
   /** Whether the picture can be drawn: not before it is attached, never without WebGL 2. */
   private works = false;
   private moving = false;
@@ -270,20 +272,22 @@ export class Viewer {
   }
 
   /** Put marks (AC, PC, target) and the array's elements into the scene. */
-  marks(marks: Mark[], elements: Elements | null): void {
-    const key = JSON.stringify([marks, elements ? elements.state.length : 0, this.nv.volumes.length > 0]);
-    if (!this.works || !this.seen || key === this.marksKey || this.nv.volumes.length === 0) return;
+  marks(marks: Mark[], elements: Elements | null, by = "state"): void {
+    const key = JSON.stringify([marks, by, this.nv.volumes.length > 0]);
+    const known = key === this.marksKey && elements === this.marked;
+    if (!this.works || !this.seen || known || this.nv.volumes.length === 0) return;
     this.marksKey = key;
+    this.marked = elements;
     for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
     if (marks.length > 0) this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("marks", marks, "actc", 0, 4)));
     if (elements !== null) {
       const dots = elements.state.map((state, i) => ({
         name: "",
         point: [at(elements, i, 0), at(elements, i, 1), at(elements, i, 2)] as PointMm,
-        value: state === 0 ? 2 : 3.4,
+        value: by === "state" ? (state === 0 ? 1.4 : 4) : 4 * Math.max(0, shareOf(elements, i, by)),
         size: 1,
       }));
-      this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("elements", dots, "actc", 0, 4)));
+      this.nv.addMesh(this.nv.loadConnectomeAsMesh(nodes("elements", dots, "viridis", 0, 4)));
     }
     this.nv.drawScene();
   }

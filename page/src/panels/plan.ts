@@ -11,7 +11,7 @@ export class PlanPanel implements Panel {
   private readonly engine = h("select", { id: "engine" });
   private readonly make: HTMLButtonElement;
   private readonly approve: HTMLButtonElement;
-  private readonly helmet = new Helmet();
+  readonly helmet = new Helmet();
   private readonly helmetBox: HTMLElement;
   private readonly rest = h("div");
   private readonly took = h("p", { class: "told" });
@@ -20,6 +20,7 @@ export class PlanPanel implements Panel {
   constructor(private readonly shell: Shell) {
     this.make = h("button", { type: "button", class: "primary", id: "make-plan", click: () => void shell.act(() => ask("plan", { engine: this.engine.value })) }, words.plan.make);
     this.approve = h("button", { type: "button", class: "primary", id: "approve-plan", click: () => void this.approved() }, words.plan.approve);
+    this.helmet.onColour = () => shell.changed();
     this.helmetBox = h("section", {}, h("h3", {}, words.plan.helmet), this.helmet.root);
     this.root = h(
       "div",
