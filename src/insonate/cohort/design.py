@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import (
@@ -25,6 +25,8 @@ from insonate.plant import SCENARIOS
 
 SCHEMA = 3
 """Of tasks and rows; a new one makes every task anew."""
+
+_T = TypeVar("_T")
 
 Row = dict[str, Any]
 """One patient's result: names to numbers, texts and flags."""
@@ -249,9 +251,8 @@ class Task(Part):
     def digest(self) -> str:
         """SHA-256 over all but the number and where the CT lies, with schema and version of insonate."""
         told = self.model_dump(mode="json", exclude={"patient": True, "variant": {"case"}})
-        if (
-            self.variant.mapping == DEFAULT_MAPPING
-        ):  # results from before there was a choice stay valid
+        # the default is left out: results from before there was a choice stay valid
+        if self.variant.mapping == DEFAULT_MAPPING:
             del told["variant"]["mapping"]
         told |= {"schema": SCHEMA, "insonate": versions()["insonate"]}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -357,7 +358,7 @@ def _task(cohort: Cohort, digests: Mapping[str, str], number: int) -> Task:
     )  # fmt: skip
 
 
-def _one(values: tuple[float, ...], rng: np.random.Generator) -> float:
+def _one(values: tuple[_T, ...], rng: np.random.Generator) -> _T:
     return values[int(rng.integers(len(values)))]
 
 
