@@ -190,7 +190,7 @@ spoke was treated again without it, all else the same ([decision 64](decisions/0
 without it. A guard whose absence changes nothing was backed by another one, or by the simulated operator, who waits where a hasty one
 would not: that is no proof that it could go.
 
-| guard left out | spoke in | bled | broke a limit | reached 54 °C | limits broken only without it | true peak up by at most, K | skull up by at most, K |
+| guard left out | spoke in | bled | broke a limit | reached 54 °C | limits broken only without it | largest rise of the true peak, K | of the skull, K |
 |---|---|---|---|---|---|---|---|
 """
 

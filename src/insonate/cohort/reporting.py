@@ -167,7 +167,7 @@ def _guarded(rows: list[Row], left_out: list[Row]) -> Iterator[str]:
     head = (
         "guard left out", "spoke in", "bled: with it, without", "broke a limit: with it, without",
         "reached 54 °C: with it, without", "limits broken only without it",
-        "true peak up by at most, K", "skull up by at most, K",
+        "largest rise of the true peak, K", "of the skull, K",
     )  # fmt: skip
     body = [
         (
