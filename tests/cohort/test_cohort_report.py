@@ -148,6 +148,7 @@ def test_what_a_guard_prevents_is_counted_patient_by_patient():
                  limits_broken="true power, true skull dose"),
         left_out(1, "motion", true_peak_degc=55.0, reached=True),
         left_out(99, "motion"),
+        left_out(3, "motion", seed=4),  # of another cohort
     ]  # fmt: skip
     cavitation, motion = without_guards(ROWS, again)
     assert (cavitation.guard, cavitation.spoke) == ("cavitation", 2)

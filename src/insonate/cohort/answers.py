@@ -151,17 +151,18 @@ def without_guards(rows: list[Row], left_out: list[Row]) -> tuple[WithoutGuard, 
     rows
         The cohort.
     left_out
-        Its patients again, each without one more guard (``running.run_without_guards``).
+        Its patients again, each without one more guard (``running.run_without_guards``); those of another cohort, with
+        another seed, are left out.
     """
-    plain = {row["patient"]: row for row in treated(rows)}
+    plain = {(row["patient"], row["seed"]): row for row in treated(rows)}
     names = dict.fromkeys(str(row["guards_off"]) for row in left_out)
     return tuple(
         _without(
             name,
             [
-                (plain[row["patient"]], row)
+                (plain[at], row)
                 for row in treated(left_out)
-                if row["guards_off"] == name and row["patient"] in plain
+                if row["guards_off"] == name and (at := (row["patient"], row["seed"])) in plain
             ],
         )
         for name in names

@@ -133,8 +133,7 @@ class Running:
 def _run(wanted: tuple[Task, ...], table: Path, how: Running) -> Finished:
     """Do the tasks that have no result yet, and write the table of all."""
     out, progress = table.parent, how.progress
-    rows = {task.digest: row for task in wanted if (row := read_row(out, task)) is not None}
-    left = by_head([task for task in wanted if task.digest not in rows])
+    left = by_head([task for task in wanted if read_row(out, task) is None])
     kept, done, dashboard = len(wanted) - len(left), 0, ""
     if left:
         with _client(how.scheduler, how.workers) as client:
