@@ -22,7 +22,7 @@ def script():
 
 def row(patient, **fields):
     plain = {
-        "patient": patient, "head": "a", "marrow": 1.0, "size": 1.0, "thickness": 1.0, "sdr": 0.5,
+        "patient": patient, "seed": patient, "head": "a", "marrow": 1.0, "size": 1.0, "thickness": 1.0, "sdr": 0.5,
         "largest_energy_kj": 10.0 * patient, "sonications": 7, "true_volume_100_mm3": 4.1887902,
         "true_volume_200_mm3": 0.5235988, "true_lesion_mm3": 6.85, "energy_per_k_growth": 1.05,
         "targeting_error_mm": 0.495, "true_skull_degc": 40.0 + patient, "reached": True,

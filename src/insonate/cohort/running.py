@@ -27,11 +27,9 @@ _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_"
 """Memory that a worker has freed stays with it. Dask gives it back at once (64 KiB), and a treatment that makes and
 drops arrays thousands of times then spends a third of its time on pages that the system has to clear."""
 
-_ONE_THREAD = dict.fromkeys(
-    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
-"""Set before a worker starts: a script that runs a cohort is imported by its workers before Dask sets anything, and
-Numba, which it may import, refuses another number later."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Not Numba's, which ``treat`` sets: Dask leaves what it sets in the process that starts a cohort, and Numba refuses
+another number once its threads run, there and in a worker that had imported it before."""
 
 
 @dataclass(frozen=True)
