@@ -1,5 +1,6 @@
 """Many virtual patients on Dask: nothing done twice, nothing lost that was done."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +28,11 @@ _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_"
 """Memory that a worker has freed stays with it. Dask gives it back at once (64 KiB), and a treatment that makes and
 drops arrays thousands of times then spends a third of its time on pages that the system has to clear."""
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Not Numba's, which ``treat`` sets: Dask leaves what it sets in the process that starts a cohort, and Numba refuses
-another number once its threads run, there and in a worker that had imported it before."""
+_ONE_THREAD = dict.fromkeys(
+    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+"""Set before a worker starts: a script that runs a cohort is imported by its workers before Dask sets anything else, and
+Numba, which it may import, refuses another number later."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def _run(wanted: tuple[Task, ...], table: Path, how: Running) -> Finished:
     left = by_head([task for task in wanted if read_row(out, task) is None])
     kept, done, dashboard = len(wanted) - len(left), 0, ""
     if left:
-        with _client(how.scheduler, how.workers) as client:
+        with _own_environment(), _client(how.scheduler, how.workers) as client:
             dashboard = str(client.dashboard_link or "")
             progress("Treating", kept / len(wanted), dashboard)
             for row in _treated(client, left, how.treat):
@@ -226,6 +229,18 @@ def _client(scheduler: str, workers: int) -> Iterator[Any]:
             )  # fmt: skip
     with cluster, dask.Client(cluster) as client:
         yield client
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Give the process its environment back: Dask leaves in it what it sets for workers, whenever one starts."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _slurm(workers: int) -> Any:
