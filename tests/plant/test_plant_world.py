@@ -1,5 +1,7 @@
 """The room: scanner, water, detector, patient, and power that goes off by itself."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -199,6 +201,19 @@ def test_power_goes_off_by_itself_and_the_world_goes_on(world):
     on = curve["time"][curve["power"] > 0]
     assert on.max() < start + 5.0
     assert start + 5.0 in curve["time"]  # exactly: energy is power times time
+
+
+def test_a_world_that_was_left_gives_its_memory_back_at_once(coarse):
+    one = build_world(coarse.case, COOPERATIVE, 4, protocol=PROTOCOL)[0]
+    one.set_power(1, 100.0, one.time_s + 1.0)  # a series of the scanner is begun
+    one.tick()
+    gone = weakref.ref(one)
+    gc.disable()  # a hundred patients in one worker pile up before the collector looks
+    try:
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_waiting_goes_no_further_than_asked_and_a_minute_at_most(world):

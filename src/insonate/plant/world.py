@@ -4,6 +4,7 @@ The world is the one object of insonate that changes: it is driven by the sessio
 What the controller may see leaves it as documents; the truth leaves it only for the record.
 """
 
+import weakref
 from dataclasses import dataclass, field, replace
 from math import sqrt
 
@@ -143,7 +144,8 @@ class World:
         self._steered: Point = (0.0, 0.0, 0.0)
         self.strained_s = 0.0
         self.bled_s: float | None = None
-        self.port = FramePort(self.frame_s, lambda: self.time_s)
+        me = weakref.proxy(self)  # the port must not keep the world: a treatment is 240 MB
+        self.port = FramePort(self.frame_s, lambda: float(me.time_s))
         self.receiver: Receiver = Direct(scanner.series, self.port)
         response = forecast.response
         rise_k_per_w = response.focus_k_per_kj * response.duration_s * 1e-3
